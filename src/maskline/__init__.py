@@ -1,0 +1,1 @@
+"""Maskline: a self-hosted NAT for phone numbers."""

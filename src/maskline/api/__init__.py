@@ -1,0 +1,1 @@
+"""HTTP: one sub-application per dialect."""

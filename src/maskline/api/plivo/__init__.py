@@ -1,0 +1,1 @@
+"""The Plivo Number Masking dialect."""

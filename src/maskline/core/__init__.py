@@ -1,0 +1,1 @@
+"""Decisions: pure functions and state machines over frozen values."""

@@ -1,0 +1,1 @@
+"""The call machine: events in, commands out."""

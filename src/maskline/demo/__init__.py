@@ -1,0 +1,1 @@
+"""A whole masked call, proved."""

@@ -1,0 +1,1 @@
+"""Drivers: sockets, timers, the media process, the switch."""

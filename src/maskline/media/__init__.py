@@ -1,0 +1,1 @@
+"""Media formats without I/O: SDP, RTP, G.711, DTMF, tones."""

@@ -1,0 +1,1 @@
+"""Tables, statements, sealing: the one package that speaks SQL."""

@@ -1,0 +1,1 @@
+"""Public test doubles: clocks, networks, phones, relays."""

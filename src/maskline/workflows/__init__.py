@@ -1,0 +1,1 @@
+"""Use cases, one verb per module: one workflow is one database transaction."""
