@@ -18,7 +18,7 @@ demo: $(VENV)/.runtime  ## a whole masked call, proved
 
 test: $(VENV)/.dev  ## all tests but the long ones; installs the peers they need
 	tools/test-peers
-	$(BIN)/python tools/run_tests.py $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not long" $(ARGS)
 
 test-long: $(VENV)/.dev  ## the tests with large counts
 	tools/test-peers
