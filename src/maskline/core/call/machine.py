@@ -1,0 +1,234 @@
+"""The call machine: `step(state, event, now) -> (state, commands)`.
+
+Theory of operation. A call is admitted when (dialled number, caller) names a live session. It then claims the
+session, opens the relay, dials the callee from the virtual number, rings the caller when the callee rings, and,
+when the callee answers, looks at the session once more before it answers the caller and joins the two. From there
+it ends by either side, a time limit, silence on the media, or us. Every way out goes through `_end`, so a call has
+one ending and one record (I4), and nothing is joined outside its window (I2).
+
+The table at the end is the whole machine: a pair (phase, event) that is not in it cannot happen, and says so.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from maskline.core import termination as outcome
+from maskline.core.call import commands as do
+from maskline.core.call import events as on
+from maskline.core.call.events import Side, Timer
+from maskline.core.call.state import CallPlan, CallState, Phase
+from maskline.core.call_record import CallRecord
+from maskline.core.termination import Termination
+
+Step = tuple[CallState, tuple[do.Command, ...]]
+Handler = Callable[[CallState, Any, int], Step]
+
+US_PER_S = 1_000_000
+_TIMERS_BEFORE_BRIDGE = (Timer.RING, Timer.WINDOW)
+_TIMERS_OF_BRIDGE = (Timer.LIMIT_A, Timer.LIMIT_B)
+
+
+class ImpossibleEventError(AssertionError):
+    """The driver reported something that cannot happen in this phase: a bug, which ends this one call."""
+
+
+def begin(plan: CallPlan) -> Step:
+    """Start a call that routing admitted."""
+    window = do.ArmTimer(Timer.WINDOW, plan.window_ends_at)
+    return CallState(plan=plan), (window, do.ClaimSession())
+
+
+def step(state: CallState, event: on.Event, now: int) -> Step:
+    """Take one event. `now` is microseconds UTC. Raises `ImpossibleEventError` for a pair outside the table."""
+    handler = TABLE[state.phase].get(type(event))
+    if handler is None:
+        raise ImpossibleEventError(f"{type(event).__name__} while {state.phase}")
+    return handler(state, event, now)
+
+
+# --- on the way to the bridge -------------------------------------------------------------------------------
+
+
+def _claimed(state: CallState, _event: on.CallClaimed, _now: int) -> Step:
+    return replace(state, phase=Phase.OPENING), (do.OpenMedia(),)
+
+
+def _claim_refused(state: CallState, event: on.ClaimRefused, now: int) -> Step:
+    return _end(state, now, outcome.CLAIM_REFUSED[event.reason])
+
+
+def _media_opened(state: CallState, _event: on.MediaOpened, now: int) -> Step:
+    ring_ends_at = now + state.plan.ring_timeout_s * US_PER_S
+    dialling = replace(state, phase=Phase.DIALLING, has_leg_b=True)
+    return dialling, (do.Originate(), do.ArmTimer(Timer.RING, ring_ends_at))
+
+
+def _media_refused(state: CallState, event: on.MediaRefused, now: int) -> Step:
+    return _end(state, now, outcome.MEDIA_REFUSED[event.reason])
+
+
+def _rang(state: CallState, _event: on.LegProgressed, now: int) -> Step:
+    return replace(state, phase=Phase.RINGING, ringing_at=now), (do.RingCaller(),)
+
+
+def _answered(state: CallState, _event: on.LegAnswered, now: int) -> Step:
+    joining = replace(state, phase=Phase.JOINING, callee_answered_at=now)
+    return joining, (do.CancelTimer(Timer.RING), do.PrepareBridge())
+
+
+def _bridge_prepared(state: CallState, _event: on.BridgePrepared, now: int) -> Step:
+    limit_us = state.plan.call_time_limit_s * US_PER_S
+    assert state.callee_answered_at is not None
+    return replace(state, phase=Phase.BRIDGED, bridged_at=now), (
+        do.CancelTimer(Timer.WINDOW),
+        do.AnswerCaller(),
+        do.ArmTimer(Timer.LIMIT_A, now + limit_us),
+        do.ArmTimer(Timer.LIMIT_B, state.callee_answered_at + limit_us),
+    )
+
+
+def _bridge_refused(state: CallState, event: on.BridgeRefused, now: int) -> Step:
+    return _end(state, now, outcome.BRIDGE_REFUSED[event.reason])
+
+
+def _leg_b_failed(state: CallState, event: on.LegFailed, now: int) -> Step:
+    return _end(state, now, outcome.of_leg_failure(event.status, is_local=event.is_local))
+
+
+# --- endings ------------------------------------------------------------------------------------------------
+
+
+def _leg_ended(state: CallState, event: on.LegEnded, now: int) -> Step:
+    is_bridged = state.phase is Phase.BRIDGED
+    return _end(state, now, outcome.of_leg_end(event.side, event.cause, is_bridged=is_bridged), gone=event.side)
+
+
+def _timer_fired(state: CallState, event: on.TimerFired, now: int) -> Step:
+    if event.timer in _TIMERS_OF_BRIDGE and state.phase is not Phase.BRIDGED:
+        raise ImpossibleEventError(f"{event.timer} before the bridge")
+    if event.timer in _TIMERS_BEFORE_BRIDGE and state.phase is Phase.BRIDGED:
+        return state, ()  # ran out while its cancellation was on its way
+    if event.timer is Timer.RING and state.phase is Phase.JOINING:
+        return state, ()
+    return _end(state, now, outcome.TIMER_FIRED[event.timer])
+
+
+def _media_timed_out(state: CallState, _event: on.MediaTimedOut, now: int) -> Step:
+    return _end(state, now, outcome.MEDIA_TIMED_OUT)
+
+
+def _media_lost(state: CallState, _event: on.MediaLost, now: int) -> Step:
+    return _end(state, now, outcome.MEDIA_LOST)
+
+
+def _session_revoked(state: CallState, _event: on.SessionRevoked, now: int) -> Step:
+    return _end(state, now, outcome.SESSION_ENDED)
+
+
+def _switch_stopping(state: CallState, _event: on.SwitchStopping, now: int) -> Step:
+    return _end(state, now, outcome.SWITCH_STOPPED)
+
+
+def _end(state: CallState, now: int, termination: Termination, *, gone: Side | None = None) -> Step:
+    """End the call: tell every leg that is still there, give everything back, write the one record."""
+    ended = replace(state, phase=Phase.ENDED, ended_at=now, termination=termination)
+    timers = _TIMERS_OF_BRIDGE if state.phase is Phase.BRIDGED else _TIMERS_BEFORE_BRIDGE
+    commands: list[do.Command] = [do.CancelTimer(timer) for timer in timers]
+    if gone is not Side.A and Side.A not in state.released:
+        commands.append(_farewell_to_caller(state, termination))
+    if state.has_leg_b and gone is not Side.B and Side.B not in state.released:
+        commands.append(do.HangUp(Side.B, termination.q850))
+    commands += [do.CloseMedia(), do.WriteRecord(_record(ended, termination, now))]
+    if ended.is_forgotten:
+        commands.append(do.Forget())
+    return ended, tuple(commands)
+
+
+def _farewell_to_caller(state: CallState, termination: Termination) -> do.Command:
+    if state.phase is Phase.BRIDGED:
+        return do.HangUp(Side.A, termination.q850)
+    return do.RefuseCaller(termination.sip_status, termination.retry_after_s)
+
+
+def _record(state: CallState, termination: Termination, now: int) -> CallRecord:
+    plan = state.plan
+    return CallRecord(
+        call_id=plan.call_id,
+        account_id=plan.account_id,
+        session_id=plan.session_id,
+        role=plan.role,
+        number=plan.number,
+        caller=plan.caller,
+        callee=plan.callee,
+        started_at=plan.started_at,
+        ringing_at=state.ringing_at,
+        callee_answered_at=state.callee_answered_at,
+        answered_at=state.bridged_at,
+        bridged_at=state.bridged_at,
+        ended_at=now,
+        has_leg_b=state.has_leg_b,
+        termination=termination,
+    )
+
+
+def _released(state: CallState, event: on.LegReleased, _now: int) -> Step:
+    after = replace(state, released=state.released | {event.side})
+    return after, (do.Forget(),) if after.is_forgotten else ()
+
+
+def _ignore(state: CallState, _event: on.Event, _now: int) -> Step:
+    """Nothing to do: the event crossed a decision already taken."""
+    return state, ()
+
+
+# --- the table ----------------------------------------------------------------------------------------------
+
+_ALWAYS: Mapping[type, Handler] = {
+    on.LegEnded: _leg_ended,
+    on.TimerFired: _timer_fired,
+    on.SessionRevoked: _session_revoked,
+    on.SwitchStopping: _switch_stopping,
+    on.LegReleased: _released,
+}
+_WITH_MEDIA: Mapping[type, Handler] = {**_ALWAYS, on.MediaTimedOut: _media_timed_out, on.MediaLost: _media_lost}
+_WITH_LEG_B: Mapping[type, Handler] = {**_WITH_MEDIA, on.LegAnswered: _answered, on.LegFailed: _leg_b_failed}
+
+TABLE: Mapping[Phase, Mapping[type, Handler]] = {
+    Phase.CLAIMING: {**_ALWAYS, on.CallClaimed: _claimed, on.ClaimRefused: _claim_refused},
+    Phase.OPENING: {**_WITH_MEDIA, on.MediaOpened: _media_opened, on.MediaRefused: _media_refused},
+    Phase.DIALLING: {**_WITH_LEG_B, on.LegProgressed: _rang},
+    Phase.RINGING: {**_WITH_LEG_B, on.LegProgressed: _ignore},
+    Phase.JOINING: {
+        **_WITH_MEDIA,
+        on.LegProgressed: _ignore,  # a fork still rings
+        on.BridgePrepared: _bridge_prepared,
+        on.BridgeRefused: _bridge_refused,
+    },
+    Phase.BRIDGED: {**_WITH_MEDIA, on.LegProgressed: _ignore, on.SessionRevoked: _ignore},
+    Phase.ENDED: {
+        **dict.fromkeys(
+            (
+                # Answers to what was asked before the end.
+                on.CallClaimed,
+                on.ClaimRefused,
+                on.MediaOpened,
+                on.MediaRefused,
+                on.BridgePrepared,
+                on.BridgeRefused,
+                # What the legs said before they heard of the end.
+                on.LegProgressed,
+                on.LegAnswered,
+                on.LegFailed,
+                on.LegEnded,
+                on.TimerFired,
+                on.MediaTimedOut,
+                on.MediaLost,
+                on.SessionRevoked,
+                on.SwitchStopping,
+            ),
+            _ignore,
+        ),
+        on.LegReleased: _released,
+    },
+}
