@@ -1,0 +1,383 @@
+"""The service's settings: defaults < maskline.toml < MASKLINE_* < flags; what nobody knows is an error.
+
+Nobody but the composition root and the command line reads `Settings`; everything else gets plain values.
+"""
+
+import difflib
+import ipaddress
+import os
+import tomllib
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from maskline.errors import ConfigError
+
+CONFIG_FILE_NAME = "maskline.toml"
+CONFIG_BYTES_MAX = 1_000_000  # a hand-written file; anything larger is the wrong file
+ENVIRONMENT_PREFIX = "MASKLINE_"
+ENVIRONMENT_CONFIG = "MASKLINE_CONFIG"  # names the file, so it is not itself a setting
+ENVIRONMENT_TESTS = (
+    "MASKLINE_TEST_"  # switches of the test suite, which runs the command with its own environment
+)
+PORT_MAX = 65_535
+RTP_PORTS_MIN = 4  # one call: two legs, RTP and RTCP each
+_DATABASES = ("sqlite:", "postgresql:", "postgresql+psycopg:")
+_PATH_SETTINGS = frozenset({"data_dir", "key_file", "sip_tls_cert", "sip_tls_key"})
+
+
+class Address(NamedTuple):
+    """Where to listen or what to announce; IPv6 without brackets; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it stands for every address of the machine, so that no peer can be told it."""
+        try:
+            return ipaddress.ip_address(self.host).is_unspecified
+        except ValueError:
+            return False
+
+
+class PortRange(NamedTuple):
+    """Ports `first` to `last`, both included."""
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    AUTO = "auto"  # for people on a terminal, else JSON
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class LogLevel(StrEnum):
+    """The least severe events that are logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def parse_address(text: str) -> Address:
+    """Read HOST:PORT or [IPv6]:PORT.
+
+    Raises ValueError with a sentence for the operator.
+    """
+    host, colon, port = text.strip().rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdecimal() or int(port) > PORT_MAX:
+        msg = f"expected HOST:PORT with a port from 0 to {PORT_MAX}, got {text!r}"
+        raise ValueError(msg)
+    if host.startswith("[") and host.endswith("]"):
+        host = str(ipaddress.IPv6Address(host[1:-1]))
+    elif ":" in host:
+        msg = f"an IPv6 address stands in brackets: [{host}]:{port}"
+        raise ValueError(msg)
+    return Address(host, int(port))
+
+
+def parse_port_range(text: str) -> PortRange:
+    """Read FIRST-LAST.
+
+    Raises ValueError with a sentence for the operator.
+    """
+    first, dash, last = text.strip().partition("-")
+    if not dash or not (first.isascii() and first.isdecimal() and last.isascii() and last.isdecimal()):
+        msg = f"expected FIRST-LAST, got {text!r}"
+        raise ValueError(msg)
+    ports = PortRange(int(first), int(last))
+    if not 1 <= ports.first <= ports.last <= PORT_MAX or ports.last - ports.first + 1 < RTP_PORTS_MIN:
+        msg = f"expected at least {RTP_PORTS_MIN} ports between 1 and {PORT_MAX}, got {text!r}"
+        raise ValueError(msg)
+    return ports
+
+
+def _one_address(value: object) -> object:
+    return parse_address(value) if isinstance(value, str) else value
+
+
+def _addresses(value: object) -> object:
+    """One or two, comma separated or as a TOML array: IPv4 and IPv6 are equal."""
+    if isinstance(value, str):
+        value = [part for part in value.split(",") if part.strip()]
+    if isinstance(value, list):
+        return tuple(_one_address(part) for part in value)
+    return value
+
+
+def _one_host(value: object) -> object:
+    return str(ipaddress.ip_address(value.strip())) if isinstance(value, str) else value
+
+
+def _hosts(value: object) -> object:
+    if isinstance(value, str):
+        value = [part for part in value.split(",") if part.strip()]
+    if isinstance(value, list):
+        return tuple(
+            str(ipaddress.ip_address(part.strip())) if isinstance(part, str) else part for part in value
+        )
+    return value
+
+
+def _port_range(value: object) -> object:
+    return parse_port_range(value) if isinstance(value, str) else value
+
+
+def _at_most_one_each(hosts: tuple[str, ...], name: str) -> None:
+    versions = [6 if ":" in host else 4 for host in hosts]
+    if len(set(versions)) != len(versions):
+        msg = f"{name}: at most one IPv4 and one IPv6 address"
+        raise ValueError(msg)
+
+
+BindAddress = Annotated[Address, BeforeValidator(_one_address)]
+BindAddresses = Annotated[tuple[Address, ...], BeforeValidator(_addresses)]
+Hosts = Annotated[tuple[str, ...], BeforeValidator(_hosts)]
+Ports = Annotated[PortRange, BeforeValidator(_port_range)]
+
+
+class Settings(BaseSettings):
+    """Everything about the process that is not data."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=ENVIRONMENT_PREFIX,
+        case_sensitive=False,
+        enable_decoding=False,
+    )
+
+    data_dir: Path = Field(Path("var"), description="Directory of database, key file and recordings.")
+    database_url: str = Field(
+        "",
+        description="sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME; empty: maskline.db in data_dir.",
+    )
+    key_file: Path | None = Field(None, description="Key that seals numbers and tokens; default in data_dir.")
+    http_bind: BindAddress = Field(Address("127.0.0.1", 8080), description="Where HTTP listens (HOST:PORT).")
+    sip_bind: BindAddresses = Field(
+        (Address("127.0.0.1", 5060),),
+        description="Where SIP listens, UDP and TCP (HOST:PORT); a comma separates IPv4 and IPv6.",
+    )
+    sip_advertise: BindAddresses = Field(
+        (),
+        description="What carriers are told to reach, in the order of sip_bind; default sip_bind.",
+    )
+    sip_tls_bind: BindAddress | None = Field(None, description="Where SIP over TLS listens (HOST:PORT).")
+    sip_tls_cert: Path | None = Field(None, description="PEM file: certificate chain for SIP over TLS.")
+    sip_tls_key: Path | None = Field(None, description="PEM file: private key for SIP over TLS.")
+    rtp_bind: Hosts = Field(
+        ("127.0.0.1",), description="Local addresses of media; a comma separates IPv4 and IPv6."
+    )
+    rtp_advertise: Hosts = Field(
+        (), description="Addresses announced for media, in the order of rtp_bind; by default rtp_bind itself."
+    )
+    rtp_ports: Ports = Field(PortRange(20_000, 29_999), description="UDP ports of media (FIRST-LAST).")
+    public_url: str = Field("", description="Base of links in answers; by default http:// and http_bind.")
+    calls_max: int = Field(400, ge=1, le=100_000, description="Calls at one time; beyond, carriers hear 503.")
+    new_calls_per_s_max: int = Field(
+        600, ge=1, le=100_000, description="INVITEs let in each second; beyond, carriers hear 503."
+    )
+    log_level: LogLevel = Field(LogLevel.INFO, description="Least severe events logged.")
+    log_format: LogFormat = Field(LogFormat.AUTO, description="auto, json or console.")
+
+    @model_validator(mode="after")
+    def _check(self) -> "Settings":
+        _at_most_one_each(tuple(address.host for address in self.sip_bind), "sip_bind")
+        _at_most_one_each(self.rtp_bind, "rtp_bind")
+        for name, bound, told in (
+            ("sip", self.sip_bind, self.sip_advertise),
+            ("rtp", self.rtp_bind, self.rtp_advertise),
+        ):
+            if not bound:
+                msg = f"{name}_bind: at least one address"
+                raise ValueError(msg)
+            if told and len(told) != len(bound):
+                msg = f"{name}_advertise: as many addresses as {name}_bind, in the same order"
+                raise ValueError(msg)
+        if self.database_url and not self.database_url.startswith(
+            ("sqlite:", "postgresql:", "postgresql+psycopg:")
+        ):
+            msg = "database_url: expected sqlite:///PATH or postgresql://..."
+            raise ValueError(msg)
+        if self.public_url and urlsplit(self.public_url).scheme not in ("http", "https"):
+            msg = "public_url: expected http://... or https://..."
+            raise ValueError(msg)
+        if self.sip_tls_bind is not None and (self.sip_tls_cert is None or self.sip_tls_key is None):
+            msg = "sip_tls_bind needs sip_tls_cert and sip_tls_key"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def effective_database_url(self) -> str:
+        """The database in use, with its password if it has one."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'maskline.db'}"
+
+    @property
+    def effective_key_file(self) -> Path:
+        """The key file in use."""
+        return self.key_file or self.data_dir / "maskline.key"
+
+    @property
+    def effective_sip_advertise(self) -> tuple[Address, ...]:
+        """What peers are told; raises ConfigError where only a wildcard is known."""
+        told = self.sip_advertise or self.sip_bind
+        if any(address.is_wildcard for address in told):
+            raise ConfigError(
+                "sip_bind listens on every address, so MASKLINE_SIP_ADVERTISE must say which to announce"
+            )
+        return told
+
+    @property
+    def effective_rtp_advertise(self) -> tuple[str, ...]:
+        """Media addresses peers are told; raises ConfigError where only a wildcard is known."""
+        told = self.rtp_advertise or self.rtp_bind
+        if any(ipaddress.ip_address(host).is_unspecified for host in told):
+            raise ConfigError(
+                "rtp_bind listens on every address, so MASKLINE_RTP_ADVERTISE must say which to announce"
+            )
+        return told
+
+    @property
+    def effective_public_url(self) -> str:
+        """Base of links in answers, without a final slash."""
+        return (self.public_url or f"http://{self.http_bind}").rstrip("/")
+
+
+def load_settings(config: Path | None = None, flags: Mapping[str, object] | None = None) -> Settings:
+    """Merge defaults, file, environment and flags, the later winning.
+
+    `config` must exist when given (flag or MASKLINE_CONFIG); else `maskline.toml` in the working directory is
+    read if it is there. Relative paths in the file count from the file. Raises ConfigError.
+    """
+    named = config or (Path(os.environ[ENVIRONMENT_CONFIG]) if os.environ.get(ENVIRONMENT_CONFIG) else None)
+    path = named or Path(CONFIG_FILE_NAME)
+    in_file = _read_file(path) if named is not None or path.is_file() else {}
+    _refuse_unknown_environment()
+
+    class Loaded(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *args: Any, **sources: PydanticBaseSettingsSource
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            del args  # pydantic-settings passes every source by name
+            return (
+                sources["init_settings"],
+                sources["env_settings"],
+                InitSettingsSource(settings_cls, in_file),
+            )
+
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    try:
+        return Loaded(**given)  # type: ignore[arg-type]  # validated right here
+    except ValidationError as error:
+        raise ConfigError(_explain(error)) from None
+
+
+def render_settings(settings: Settings) -> dict[str, str | int | None]:
+    """Every effective value as text or number; a password in the database URL is hidden."""
+    told = settings.model_dump() | {
+        "database_url": hide_password(settings.effective_database_url),
+        "key_file": settings.effective_key_file,
+        "sip_advertise": settings.sip_advertise or settings.sip_bind,
+        "rtp_advertise": settings.rtp_advertise or settings.rtp_bind,
+        "public_url": settings.effective_public_url,
+        "http_bind": settings.http_bind,
+        "sip_bind": settings.sip_bind,
+        "sip_tls_bind": settings.sip_tls_bind,
+        "rtp_ports": settings.rtp_ports,
+    }
+    return {name: _render_value(value) for name, value in told.items()}
+
+
+def hide_password(url: str) -> str:
+    """The URL with `***` for its password and without its query, which may carry one too."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url.partition("?")[0]
+    user = parts.netloc.rpartition("@")[0].partition(":")[0]
+    return f"{parts.scheme}://{user}:***@{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _render_value(value: Any) -> str | int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, Address | PortRange):
+        return str(value)
+    if isinstance(value, tuple | list):
+        return ",".join(str(part) for part in value)
+    return str(value)
+
+
+def _read_file(path: Path) -> dict[str, object]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(CONFIG_BYTES_MAX + 1)
+        if len(text) > CONFIG_BYTES_MAX:
+            msg = f"{path} is larger than {CONFIG_BYTES_MAX} bytes"
+            raise ConfigError(msg)
+        values = tomllib.loads(text.decode("utf-8"))
+    except OSError as error:
+        msg = f"cannot read the configuration file {path}: {error.strerror}"
+        raise ConfigError(msg) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"{path} is not TOML: {error}"
+        raise ConfigError(msg) from error
+    _refuse_unknown(values, f"{path}: unknown setting")
+    folder = path.resolve().parent
+    return {
+        name: folder / value if name in _PATH_SETTINGS and isinstance(value, str) else value
+        for name, value in values.items()
+    }
+
+
+def _refuse_unknown_environment() -> None:
+    ours = [name for name in os.environ if name.upper().startswith(ENVIRONMENT_PREFIX)]
+    known = {
+        name.upper().removeprefix(ENVIRONMENT_PREFIX).lower(): None
+        for name in ours
+        if name.upper() != ENVIRONMENT_CONFIG and not name.upper().startswith(ENVIRONMENT_TESTS)
+    }
+    _refuse_unknown(known, "unknown setting in the environment", prefix=ENVIRONMENT_PREFIX)
+
+
+def _refuse_unknown(values: Mapping[str, object], problem: str, *, prefix: str = "") -> None:
+    for name in values:
+        if name in Settings.model_fields:
+            continue
+        shown = f"{prefix}{name.upper()}" if prefix else name
+        close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        hint = f"; did you mean {prefix}{close[0].upper() if prefix else close[0]}?" if close else ""
+        msg = f"{problem}: {shown}{hint}"
+        raise ConfigError(msg)
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        where = ".".join(str(part) for part in problem["loc"][:1])
+        text = problem["msg"].removeprefix("Value error, ")
+        lines.append(f"{where}: {text}" if where else text)
+    return "; ".join(lines)
