@@ -1,0 +1,168 @@
+"""A relay without sockets, held to the real one by `tests/engine/test_media_contract.py`."""
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from maskline.engine.media_client import (
+    CALL_PATTERN,
+    Family,
+    LiveRelay,
+    MediaTimeout,
+    PartyMedia,
+    RelayEvent,
+    RelayFull,
+    RelayLost,
+    RelayPorts,
+    RelayRefused,
+    RelayStats,
+    RelayUnavailable,
+    RelayUnknownCall,
+    Side,
+)
+
+ADDRESS_OF = {Family.V4: "127.0.0.1", Family.V6: "::1"}
+
+
+@dataclass(slots=True)
+class FakeSession:
+    """What the fake remembers of a call; tests look at it."""
+
+    opened_mono_s: float
+    families: dict[Side, Family]
+    ports: RelayPorts
+    parties: dict[Side, PartyMedia] = field(default_factory=dict)
+    is_held: bool = False
+
+
+class FakeRelay:
+    """A `MediaRelay` in memory; `now` stands for the guard's monotonic clock.
+
+    `log` holds every command that succeeded, as (verb, call).
+    """
+
+    def __init__(
+        self,
+        *,
+        calls_max: int = 400,
+        port_first: int = 20_000,
+        switch: str = "switch",
+        now: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self.sessions: dict[str, FakeSession] = {}
+        self.log: list[tuple[str, str]] = []
+        self._calls_max = calls_max
+        self._port_next = port_first
+        self._switch = switch
+        self._now = now
+        self._is_up = True
+        self._handler: Callable[[RelayEvent], None] = lambda _event: None
+
+    def set_event_handler(self, handler: Callable[[RelayEvent], None]) -> None:
+        """Call `handler` for each event a test causes."""
+        self._handler = handler
+
+    async def open(
+        self,
+        call: str,
+        a: PartyMedia | None,
+        *,
+        family_a: Family | None = None,
+        family_b: Family = Family.V4,
+    ) -> RelayPorts:
+        """Reserve the next two port pairs."""
+        self._check(call)
+        if call in self.sessions:
+            raise RelayRefused("call is open already")
+        if a is not None:
+            family_a = _check_party(a, family_a)
+        families = {Side.A: family_a or Family.V4, Side.B: family_b}
+        if len(self.sessions) >= self._calls_max:
+            raise RelayFull("cap reached")
+        ports = RelayPorts(
+            address_a=ADDRESS_OF[families[Side.A]],
+            port_a=self._port_next,
+            address_b=ADDRESS_OF[families[Side.B]],
+            port_b=self._port_next + 2,
+        )
+        self._port_next += 4
+        session = FakeSession(opened_mono_s=self._now(), families=families, ports=ports)
+        if a is not None:
+            session.parties[Side.A] = a
+        self.sessions[call] = session
+        self.log.append(("open", call))
+        return ports
+
+    async def connect(self, call: str, side: Side, party: PartyMedia) -> None:
+        """Note the party."""
+        session = self._session(call)
+        _check_party(party, session.families[side])
+        session.parties[side] = party
+        self.log.append(("connect", call))
+
+    async def hold(self, call: str, *, is_held: bool) -> None:
+        """Note whether the call is held."""
+        self._session(call).is_held = is_held
+        self.log.append(("hold", call))
+
+    async def close(self, call: str) -> None:
+        """Forget a call."""
+        self._check(call)
+        if self.sessions.pop(call, None) is not None:
+            self.log.append(("close", call))
+
+    async def list(self) -> tuple[LiveRelay, ...]:
+        """List what is open."""
+        self._check(None)
+        return tuple(
+            LiveRelay(call=call, age_s=self._now() - session.opened_mono_s, switch=self._switch)
+            for call, session in self.sessions.items()
+        )
+
+    async def stats(self, call: str) -> RelayStats:
+        """No packets flow here."""
+        self._session(call)
+        return RelayStats(from_a_count=0, from_b_count=0, relayed_count=0, dropped_count=0)
+
+    def time_out(self, call: str) -> None:
+        """Let a call die of silence."""
+        del self.sessions[call]
+        self._handler(MediaTimeout(call=call))
+
+    def lose(self) -> None:
+        """Let the guard die; it stays away until `restart`."""
+        self._is_up = False
+        self.sessions.clear()
+        self._handler(RelayLost())
+
+    def restart(self) -> None:
+        """Bring an empty guard back."""
+        self._is_up = True
+
+    def _check(self, call: str | None) -> None:
+        if call is not None and CALL_PATTERN.fullmatch(call) is None:
+            raise RelayRefused("call id not of our making")
+        if not self._is_up:
+            raise RelayUnavailable("guard is gone")
+
+    def _session(self, call: str) -> FakeSession:
+        self._check(call)
+        session = self.sessions.get(call)
+        if session is None:
+            raise RelayUnknownCall("call has no relay")
+        return session
+
+
+def _check_party(party: PartyMedia, family: Family | None) -> Family:
+    """Refuse what the guard refuses; return the party's family."""
+    try:
+        address = ipaddress.ip_address(party.address)
+        for network in party.networks:
+            ipaddress.ip_network(network)
+    except ValueError:
+        raise RelayRefused("address or network malformed") from None
+    if not 0 < party.port < 65_536:
+        raise RelayRefused("port out of range")
+    if family is not None and address.version != family:
+        raise RelayRefused("address of the other family")
+    return Family(address.version)
