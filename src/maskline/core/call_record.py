@@ -1,0 +1,162 @@
+"""The immutable account of a finished call, and what the sessions' totals take from it."""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from .masking import MICROSECONDS, Role
+from .numbers import DID, E164
+from .termination import Termination
+
+REFUSED_CALLS_STORED_MAX: Final = 10
+"""Refused calls kept per number and minute; further ones are only counted, so that a flood of INVITEs
+does not become a flood of rows. Source: DESIGN section 4, I4."""
+
+
+class Side(StrEnum):
+    """A side of a call: the leg we answer or the leg we originate."""
+
+    A = "a"
+    B = "b"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCall:
+    """A call about to be set up, to be claimed for its session. Instants in µs UTC."""
+
+    call_id: str
+    switch_id: str
+    session_id: str
+    account_id: int
+    number: DID
+    caller: E164 | None
+    callee: E164
+    role: Role
+    """Who the caller is."""
+    started_at: int
+    lease_until: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """A finished call. Instants in µs UTC, None for what did not happen.
+
+    `answered_at` is the A-leg's answer, `callee_answered_at` the B-leg's, `ringing_at` the first
+    ringing of the B-leg, `bridged_at` when both could hear each other.
+    """
+
+    call_id: str
+    session_id: str | None
+    account_id: int | None
+    number: DID
+    caller: E164 | None
+    callee: E164 | None
+    role: Role | None
+    """Who the caller is; None when no session was found."""
+    is_callee_dialled: bool
+    """Whether a B-leg was placed."""
+    started_at: int
+    ringing_at: int | None
+    answered_at: int | None
+    callee_answered_at: int | None
+    bridged_at: int | None
+    ended_at: int
+    termination: Termination
+
+    @property
+    def caller_leg_s(self) -> int:
+        """Answered seconds of the A-leg, a started second counting whole."""
+        return _leg_s(self.answered_at, self.ended_at)
+
+    @property
+    def callee_leg_s(self) -> int:
+        """Answered seconds of the B-leg, a started second counting whole."""
+        return _leg_s(self.callee_answered_at, self.ended_at)
+
+    @property
+    def leg_count(self) -> int:
+        """How many legs there were, 1 or 2."""
+        return 2 if self.is_callee_dialled else 1
+
+
+FinishedCall = CallRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedCall:
+    """An INVITE refused before anything was claimed. Instants in µs UTC.
+
+    `session_id` is set when it was refused because its session already had a call.
+    """
+
+    call_id: str
+    number: DID
+    account_id: int | None
+    session_id: str | None
+    caller: E164 | None
+    role: Role | None
+    started_at: int
+    ended_at: int
+    termination: Termination
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrphanCall:
+    """A call whose switch is gone: what is needed to end it. Instants in µs UTC.
+
+    `dialog_a` and `dialog_b` are the JSON snapshots saved last, None when none were.
+    """
+
+    call_id: str
+    switch_id: str
+    session_id: str
+    account_id: int
+    number: DID
+    caller: E164 | None
+    callee: E164 | None
+    role: Role
+    started_at: int
+    lease_until: int
+    dialog_a: str | None
+    dialog_b: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionChange:
+    """A session whose window moved after its creation, as a switch must learn within a second. µs UTC."""
+
+    session_id: str
+    ends_at: int
+    is_revoked: bool
+    """True when it was ended by request rather than by its clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallClaimed:
+    """The session is this call's until the call is finished or its lease runs out. `ends_at` as re-read."""
+
+    ends_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionBusy:
+    """Another call of the session is being set up or connected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded:
+    """The session's window has closed since the look-up."""
+
+
+CallClaim = CallClaimed | SessionBusy | SessionEnded
+
+
+def leg_id(call_id: str, side: Side) -> str:
+    """Return the id under which a leg is reported, in the form of a UUID; it tells nothing of the call's."""
+    digest = hashlib.sha256(f"leg {side} {call_id}".encode()).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
+
+
+def _leg_s(answered_at: int | None, ended_at: int) -> int:
+    return 0 if answered_at is None else max(0, -((answered_at - ended_at) // MICROSECONDS))

@@ -1,0 +1,153 @@
+"""What the operator owns and lends: accounts, trunks, virtual numbers and their leases."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .numbers import DID
+from .secret import Secret
+
+
+class AllocationPolicy(StrEnum):
+    """How an account's next number is chosen among the free ones."""
+
+    FIRST_FIT = "first_fit"
+    """The first free number in inventory order; packs best."""
+    STICKY = "sticky"
+    """The number this pair had last, when free; else first fit."""
+    SPREAD = "spread"
+    """The number least recently used by either party."""
+
+
+class CooloffScope(StrEnum):
+    """Whom a cooling number is kept from."""
+
+    PARTY = "party"
+    """The parties of the ended session only; strangers to the pair may use the number."""
+    NUMBER = "number"
+    """Everybody, as Plivo words it."""
+
+
+class Transport(StrEnum):
+    """How a trunk's peer is reached."""
+
+    UDP = "udp"
+    TCP = "tcp"
+    TLS = "tls"
+
+
+class DialledFrom(StrEnum):
+    """Where a trunk puts the number that was dialled."""
+
+    REQUEST_URI = "request_uri"
+    TO = "to"
+
+
+class NumberHealth(StrEnum):
+    """Whether a virtual number can be given to new sessions."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A tenant. `token` signs its webhooks and is its HTTP password. `created_at` in µs UTC."""
+
+    id: int
+    auth_id: str
+    name: str
+    country: str
+    timezone: str
+    token: Secret
+    policy: AllocationPolicy
+    cooloff_scope: CooloffScope
+    created_at: int
+    subaccount: "Subaccount | None" = None
+    """Set when the credentials that opened this account were those of a sub-account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subaccount:
+    """A part of an account with credentials of its own. `created_at` in µs UTC."""
+
+    id: int
+    account_id: int
+    auth_id: str
+    name: str
+    token: Secret
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAccount:
+    """What is asked of `create_account`; an id or token not given is drawn."""
+
+    name: str
+    auth_id: str | None = None
+    token: Secret | None = None
+    country: str = "IN"
+    timezone: str = "Asia/Kolkata"
+    policy: AllocationPolicy = AllocationPolicy.FIRST_FIT
+    cooloff_scope: CooloffScope = CooloffScope.PARTY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkSettings:
+    """How to talk to one carrier.
+
+    `accept` and `media_networks` are CIDR texts; no media network means: only the signalled address.
+    `codecs` are names in the order we offer them. `max_calls` None means no limit of its own.
+    """
+
+    name: str
+    peer_host: str
+    peer_port: int = 5060
+    transport: Transport = Transport.UDP
+    accept: tuple[str, ...] = ()
+    media_networks: tuple[str, ...] = ()
+    country: str = "IN"
+    codecs: tuple[str, ...] = ("PCMU", "PCMA", "G722", "opus", "G729")
+    is_trusted_for_identity: bool = True
+    dialled_from: DialledFrom = DialledFrom.REQUEST_URI
+    sends_asserted: bool = False
+    number_format: str = "plus"
+    username: str | None = None
+    password: Secret | None = None
+    max_calls: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trunk(TrunkSettings):
+    """A stored trunk. `created_at` in µs UTC."""
+
+    id: int
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VirtualNumber:
+    """One number of the inventory and who leases it now. Instants in µs UTC."""
+
+    id: int
+    number: DID
+    country: str
+    area: str | None
+    trunk_id: int
+    trunk_name: str
+    health: NumberHealth
+    created_at: int
+    draining_at: int | None
+    account_id: int | None
+    account_name: str | None
+    subaccount_auth_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNumbers:
+    """Virtual numbers to be added in this order and leased to one account or sub-account."""
+
+    numbers: tuple[DID, ...]
+    account_id: int
+    trunk_id: int
+    subaccount_id: int | None = None
+    area: str | None = None
