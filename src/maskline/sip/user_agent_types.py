@@ -1,0 +1,109 @@
+"""Settings of a user agent and the values its owner hands in."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from maskline.sip.events import Flow
+from maskline.sip.uri import SIPURI
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserAgentSettings:
+    """How a user agent names itself, its protocol timers and its limits."""
+
+    advertised: tuple[str, int]
+    """Host and port in our Via and Contact, for UDP and TCP alike."""
+    advertised_v6: tuple[str, int] | None = None
+    """The same for flows over IPv6; without it such a flow names its own local address."""
+    product: str = ""
+    """Server and User-Agent, a constant; empty means neither is sent."""
+    t1_s: float = 0.5
+    t2_s: float = 4.0
+    t4_s: float = 5.0
+    leg_count_max: int = 10_000
+    """Further INVITEs get 503: one switch process is sized for hundreds of calls, so this is a fuse, not a quota."""
+    transaction_count_max: int = 200_000
+    """Further requests get 503 without state: 32 s of 1,000 calls/s with five transactions each, rounded up."""
+    retry_after_s: int = 10
+    """What the 503 of both limits asks the peer to wait."""
+    extra_headers_allowed: bool = False
+    """For phones and tests: lets an `OutgoingInvite` carry headers outside the allow-list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What answers a digest challenge; with `realm` given, challenges of any other realm stay unanswered."""
+
+    username: str
+    password: str = field(repr=False)
+    realm: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingInvite:
+    """Everything a new outgoing leg is made of: there is no other way for a value into its INVITE."""
+
+    flow: Flow
+    """Where to send: transport, local and remote address."""
+    request_uri: SIPURI
+    from_uri: SIPURI
+    to_uri: SIPURI
+    contact_user: str
+    sdp: bytes | None
+    max_forwards: int
+    asserted: SIPURI | None = None
+    """P-Asserted-Identity, when the peer expects one."""
+    credentials: Credentials | None = None
+    from_display: str = ""
+    """Only with `UserAgentSettings.extra_headers_allowed`."""
+    extra_headers: tuple[tuple[str, str], ...] = ()
+    """Only with `UserAgentSettings.extra_headers_allowed`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingRequest:
+    """A request outside any dialog: OPTIONS or REGISTER."""
+
+    method: str
+    flow: Flow
+    request_uri: SIPURI
+    from_uri: SIPURI
+    to_uri: SIPURI
+    contact_user: str | None = None
+    """REGISTER: the user part of our Contact."""
+    expires_s: int | None = None
+    """REGISTER: how long the binding is to live; 0 removes it."""
+    credentials: Credentials | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialogSnapshot:
+    """A confirmed dialog at rest: what a later process needs to end it. JSON-able; secret like the numbers in it."""
+
+    call_id: str
+    local: str
+    """Our From/To value with tag."""
+    remote: str
+    local_tag: str
+    remote_tag: str
+    local_seq: int
+    remote_seq: int | None
+    target: str
+    route_set: tuple[str, ...]
+    contact: str
+    flow: Flow
+
+    def to_json(self) -> str:
+        """Render as one line of JSON with sorted keys."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "DialogSnapshot":
+        """Read what `to_json` wrote. Raises ValueError, KeyError or TypeError on anything else."""
+        fields: dict[str, Any] = json.loads(text)
+        transport, local, remote = fields["flow"]
+        fields["flow"] = Flow(str(transport), (local[0], int(local[1])), (remote[0], int(remote[1])))
+        fields["route_set"] = tuple(fields["route_set"])
+        return cls(**fields)
