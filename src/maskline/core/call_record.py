@@ -20,6 +20,11 @@ class Side(StrEnum):
     A = "a"
     B = "b"
 
+    @property
+    def other(self) -> "Side":
+        """The far side."""
+        return Side.B if self is Side.A else Side.A
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCall:
@@ -123,16 +128,6 @@ class OrphanCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionChange:
-    """A session whose window moved after its creation, as a switch must learn within a second. µs UTC."""
-
-    session_id: str
-    ends_at: int
-    is_revoked: bool
-    """True when it was ended by request rather than by its clock."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CallClaimed:
     """The session is this call's until the call is finished or its lease runs out. `ends_at` as re-read."""
 
@@ -149,7 +144,7 @@ class SessionEnded:
     """The session's window has closed since the look-up."""
 
 
-CallClaim = CallClaimed | SessionBusy | SessionEnded
+ClaimOutcome = CallClaimed | SessionBusy | SessionEnded
 
 
 def leg_id(call_id: str, side: Side) -> str:

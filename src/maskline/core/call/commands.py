@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from maskline.core.call.events import Side, Timer
-from maskline.core.call_record import CallRecord
+from maskline.core.call.events import Timer
+from maskline.core.call_record import CallRecord, RefusedCall, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,13 @@ class WriteRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteRefusal:
+    """The session was not to be had: keep that the call was tried."""
+
+    refused: RefusedCall
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """Both legs are gone: drop the call."""
 
@@ -97,5 +104,6 @@ Command = (
     | ArmTimer
     | CancelTimer
     | WriteRecord
+    | WriteRefusal
     | Forget
 )

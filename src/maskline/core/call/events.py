@@ -3,17 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-
-class Side(StrEnum):
-    """One side of a call: A dialled the virtual number, B is dialled by us."""
-
-    A = "a"
-    B = "b"
-
-    @property
-    def other(self) -> "Side":
-        """The far side."""
-        return Side.B if self is Side.A else Side.A
+from maskline.core.call_record import Side
 
 
 class Timer(StrEnum):
@@ -45,7 +35,8 @@ class BridgeRefusal(StrEnum):
     """Why an answered leg B is not joined to leg A."""
 
     WINDOW = "window"  # the session ended, or was deleted, while B rang
-    MEDIA = "media"  # B's description is of no use, or the relay is gone
+    ANSWER = "answer"  # B's description is of no use
+    MEDIA = "media"  # the relay is gone
 
 
 class LegEnd(StrEnum):
@@ -152,6 +143,11 @@ class SwitchStopping:
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """Something of ours failed that the machine does not foresee: this call cannot go on."""
+
+
+@dataclass(frozen=True, slots=True)
 class LegReleased:
     """Nothing remains of this leg."""
 
@@ -174,5 +170,6 @@ Event = (
     | MediaLost
     | SessionRevoked
     | SwitchStopping
+    | Broken
     | LegReleased
 )

@@ -11,22 +11,46 @@ The table at the end is the whole machine: a pair (phase, event) that is not in 
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, assert_never
 
-from maskline.core import termination as outcome
 from maskline.core.call import commands as do
 from maskline.core.call import events as on
-from maskline.core.call.events import Side, Timer
+from maskline.core.call.events import Timer
 from maskline.core.call.state import CallPlan, CallState, Phase
-from maskline.core.call_record import CallRecord
-from maskline.core.termination import Termination
+from maskline.core.call_record import CallRecord, RefusedCall, Side
+from maskline.core.termination import TERMINATIONS, Reason, Termination, terminate, terminate_callee_failure
 
 Step = tuple[CallState, tuple[do.Command, ...]]
 Handler = Callable[[CallState, Any, int], Step]
 
 US_PER_S = 1_000_000
+RETRY_AFTER_S = 5  # long enough for a burst to pass, short enough that a carrier does not mark the trunk down
 _TIMERS_BEFORE_BRIDGE = (Timer.RING, Timer.WINDOW)
 _TIMERS_OF_BRIDGE = (Timer.LIMIT_A, Timer.LIMIT_B)
+
+_CLAIM_REFUSED = {
+    on.ClaimRefusal.BUSY: Reason.SESSION_BUSY,
+    on.ClaimRefusal.ENDED: Reason.SESSION_ENDED,
+    on.ClaimRefusal.UNAVAILABLE: Reason.OVERLOADED,
+}
+_MEDIA_REFUSED = {
+    on.MediaRefusal.FULL: Reason.OVERLOADED,
+    on.MediaRefusal.UNAVAILABLE: Reason.MEDIA_LOST,
+    on.MediaRefusal.NO_COMMON_CODEC: Reason.CALLER_NOT_ACCEPTABLE,
+}
+_BRIDGE_REFUSED = {
+    on.BridgeRefusal.WINDOW: Reason.SESSION_ENDED,
+    on.BridgeRefusal.MEDIA: Reason.MEDIA_LOST,
+    on.BridgeRefusal.ANSWER: Reason.CALLEE_NOT_ACCEPTABLE,
+}
+_TIMER_FIRED = {
+    Timer.RING: Reason.RING_TIMEOUT,
+    Timer.WINDOW: Reason.SESSION_ENDED,
+    Timer.LIMIT_A: Reason.TIME_LIMIT,
+    Timer.LIMIT_B: Reason.TIME_LIMIT,
+}
+_HUNG_UP = {Side.A: Reason.CALLER_HUNG_UP, Side.B: Reason.CALLEE_HUNG_UP}
+_GONE = {Side.A: Reason.CALLER_GONE, Side.B: Reason.CALLEE_GONE}
 
 
 class ImpossibleEventError(AssertionError):
@@ -55,7 +79,9 @@ def _claimed(state: CallState, _event: on.CallClaimed, _now: int) -> Step:
 
 
 def _claim_refused(state: CallState, event: on.ClaimRefused, now: int) -> Step:
-    return _end(state, now, outcome.CLAIM_REFUSED[event.reason])
+    # A database that did not answer may have taken the claim all the same: then a record frees the session.
+    is_claimed = event.reason is on.ClaimRefusal.UNAVAILABLE
+    return _end(state, now, terminate(_CLAIM_REFUSED[event.reason]), is_claimed=is_claimed)
 
 
 def _media_opened(state: CallState, _event: on.MediaOpened, now: int) -> Step:
@@ -65,7 +91,7 @@ def _media_opened(state: CallState, _event: on.MediaOpened, now: int) -> Step:
 
 
 def _media_refused(state: CallState, event: on.MediaRefused, now: int) -> Step:
-    return _end(state, now, outcome.MEDIA_REFUSED[event.reason])
+    return _end(state, now, terminate(_MEDIA_REFUSED[event.reason]))
 
 
 def _rang(state: CallState, _event: on.LegProgressed, now: int) -> Step:
@@ -89,19 +115,30 @@ def _bridge_prepared(state: CallState, _event: on.BridgePrepared, now: int) -> S
 
 
 def _bridge_refused(state: CallState, event: on.BridgeRefused, now: int) -> Step:
-    return _end(state, now, outcome.BRIDGE_REFUSED[event.reason])
+    return _end(state, now, terminate(_BRIDGE_REFUSED[event.reason]))
 
 
 def _leg_b_failed(state: CallState, event: on.LegFailed, now: int) -> Step:
-    return _end(state, now, outcome.of_leg_failure(event.status, is_local=event.is_local))
+    return _end(state, now, terminate_callee_failure(event.status, q850=event.q850, is_local=event.is_local))
 
 
 # --- endings ------------------------------------------------------------------------------------------------
 
 
 def _leg_ended(state: CallState, event: on.LegEnded, now: int) -> Step:
-    is_bridged = state.phase is Phase.BRIDGED
-    return _end(state, now, outcome.of_leg_end(event.side, event.cause, is_bridged=is_bridged), gone=event.side)
+    return _end(state, now, terminate(_reason_of_leg_end(event), q850=event.q850), gone=event.side)
+
+
+def _reason_of_leg_end(event: on.LegEnded) -> Reason:
+    match event.cause:
+        case on.LegEnd.BYE:
+            return _HUNG_UP[event.side]
+        case on.LegEnd.CANCEL:
+            return Reason.CALLER_CANCELLED
+        case on.LegEnd.ACK_TIMEOUT | on.LegEnd.TRANSPORT | on.LegEnd.PROTOCOL:
+            return _GONE[event.side]
+        case _:
+            assert_never(event.cause)
 
 
 def _timer_fired(state: CallState, event: on.TimerFired, now: int) -> Step:
@@ -111,26 +148,32 @@ def _timer_fired(state: CallState, event: on.TimerFired, now: int) -> Step:
         return state, ()  # ran out while its cancellation was on its way
     if event.timer is Timer.RING and state.phase is Phase.JOINING:
         return state, ()
-    return _end(state, now, outcome.TIMER_FIRED[event.timer])
+    return _end(state, now, terminate(_TIMER_FIRED[event.timer]))
 
 
 def _media_timed_out(state: CallState, _event: on.MediaTimedOut, now: int) -> Step:
-    return _end(state, now, outcome.MEDIA_TIMED_OUT)
+    return _end(state, now, terminate(Reason.MEDIA_TIMEOUT))
 
 
 def _media_lost(state: CallState, _event: on.MediaLost, now: int) -> Step:
-    return _end(state, now, outcome.MEDIA_LOST)
+    return _end(state, now, terminate(Reason.MEDIA_LOST))
 
 
 def _session_revoked(state: CallState, _event: on.SessionRevoked, now: int) -> Step:
-    return _end(state, now, outcome.SESSION_ENDED)
+    return _end(state, now, terminate(Reason.SESSION_ENDED))
 
 
 def _switch_stopping(state: CallState, _event: on.SwitchStopping, now: int) -> Step:
-    return _end(state, now, outcome.SWITCH_STOPPED)
+    return _end(state, now, terminate(Reason.SWITCH_RESTARTED))
 
 
-def _end(state: CallState, now: int, termination: Termination, *, gone: Side | None = None) -> Step:
+def _broken(state: CallState, _event: on.Broken, now: int) -> Step:
+    return _end(state, now, terminate(Reason.INTERNAL_ERROR))
+
+
+def _end(
+    state: CallState, now: int, termination: Termination, *, gone: Side | None = None, is_claimed: bool = True
+) -> Step:
     """End the call: tell every leg that is still there, give everything back, write the one record."""
     ended = replace(state, phase=Phase.ENDED, ended_at=now, termination=termination)
     timers = _TIMERS_OF_BRIDGE if state.phase is Phase.BRIDGED else _TIMERS_BEFORE_BRIDGE
@@ -138,8 +181,13 @@ def _end(state: CallState, now: int, termination: Termination, *, gone: Side | N
     if gone is not Side.A and Side.A not in state.released:
         commands.append(_farewell_to_caller(state, termination))
     if state.has_leg_b and gone is not Side.B and Side.B not in state.released:
-        commands.append(do.HangUp(Side.B, termination.q850))
-    commands += [do.CloseMedia(), do.WriteRecord(_record(ended, termination, now))]
+        commands.append(do.HangUp(Side.B, TERMINATIONS[termination.reason].q850))
+    if state.phase is not Phase.CLAIMING:
+        commands.append(do.CloseMedia())
+    if is_claimed:
+        commands.append(do.WriteRecord(_record(ended, termination, now)))
+    else:
+        commands.append(do.WriteRefusal(_refusal(state.plan, termination, now)))
     if ended.is_forgotten:
         commands.append(do.Forget())
     return ended, tuple(commands)
@@ -147,8 +195,24 @@ def _end(state: CallState, now: int, termination: Termination, *, gone: Side | N
 
 def _farewell_to_caller(state: CallState, termination: Termination) -> do.Command:
     if state.phase is Phase.BRIDGED:
-        return do.HangUp(Side.A, termination.q850)
-    return do.RefuseCaller(termination.sip_status, termination.retry_after_s)
+        return do.HangUp(Side.A, TERMINATIONS[termination.reason].q850)
+    # The table's status, not the one the carrier sent: what leg A hears comes from a closed list.
+    status = TERMINATIONS[termination.reason].sip_status
+    return do.RefuseCaller(status, RETRY_AFTER_S if status == 503 else None)
+
+
+def _refusal(plan: CallPlan, termination: Termination, now: int) -> RefusedCall:
+    return RefusedCall(
+        call_id=plan.call_id,
+        number=plan.number,
+        account_id=plan.account_id,
+        session_id=plan.session_id,
+        caller=plan.caller,
+        role=plan.role,
+        started_at=plan.started_at,
+        ended_at=now,
+        termination=termination,
+    )
 
 
 def _record(state: CallState, termination: Termination, now: int) -> CallRecord:
@@ -167,7 +231,7 @@ def _record(state: CallState, termination: Termination, now: int) -> CallRecord:
         answered_at=state.bridged_at,
         bridged_at=state.bridged_at,
         ended_at=now,
-        has_leg_b=state.has_leg_b,
+        is_callee_dialled=state.has_leg_b,
         termination=termination,
     )
 
@@ -189,9 +253,14 @@ _ALWAYS: Mapping[type, Handler] = {
     on.TimerFired: _timer_fired,
     on.SessionRevoked: _session_revoked,
     on.SwitchStopping: _switch_stopping,
+    on.Broken: _broken,
     on.LegReleased: _released,
 }
-_WITH_MEDIA: Mapping[type, Handler] = {**_ALWAYS, on.MediaTimedOut: _media_timed_out, on.MediaLost: _media_lost}
+_WITH_MEDIA: Mapping[type, Handler] = {
+    **_ALWAYS,
+    on.MediaTimedOut: _media_timed_out,
+    on.MediaLost: _media_lost,
+}
 _WITH_LEG_B: Mapping[type, Handler] = {**_WITH_MEDIA, on.LegAnswered: _answered, on.LegFailed: _leg_b_failed}
 
 TABLE: Mapping[Phase, Mapping[type, Handler]] = {
@@ -226,6 +295,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
                 on.MediaLost,
                 on.SessionRevoked,
                 on.SwitchStopping,
+                on.Broken,
             ),
             _ignore,
         ),

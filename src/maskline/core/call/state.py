@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from maskline.core.call.events import Side
+from maskline.core.call_record import Side
+from maskline.core.masking import Role
 from maskline.core.numbers import DID, E164
 from maskline.core.termination import Termination
 
@@ -27,7 +28,7 @@ class CallPlan:
     call_id: str
     account_id: int
     session_id: str
-    role: str  # "first" or "second": which party dialled
+    role: Role  # which party dialled
     number: DID
     caller: E164
     callee: E164

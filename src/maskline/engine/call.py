@@ -1,0 +1,284 @@
+"""Drives one call: carries the call machine's commands out and brings back what came of them.
+
+No rule of the business is here: which command follows which event is `core.call.machine`'s.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+import structlog
+
+from maskline.core.call import commands as do
+from maskline.core.call import events as on
+from maskline.core.call.events import Timer
+from maskline.core.call.machine import begin, step
+from maskline.core.call.state import CallPlan, CallState, Phase
+from maskline.core.call_record import CallClaimed, SessionBusy, SessionEnded, Side
+from maskline.core.inventory import Trunk
+from maskline.engine.call_media import CallMedia
+from maskline.engine.leg_b import build_leg_b
+from maskline.engine.media_client import RelayError, RelayFull
+from maskline.engine.ports import Cancellable, Runner, SwitchClock, SwitchStore
+from maskline.media.errors import RemoteProtocolError as MediaProtocolError
+from maskline.sip.user_agent import Flow, LegID, UserAgent
+
+_log = structlog.get_logger(__name__)
+
+LEASE_US = 30_000_000  # how long a dead switch keeps a session busy
+
+
+@dataclass(slots=True, kw_only=True)
+class CallContext:
+    """What every call of a switch shares."""
+
+    user_agent: UserAgent
+    store: SwitchStore
+    runner: Runner
+    clock: SwitchClock
+    pump: Callable[[], None]
+    forget: Callable[["Call"], None]
+    advertised: tuple[str, int]
+
+
+class Call:
+    """One call being set up, running, or letting go."""
+
+    def __init__(
+        self,
+        context: CallContext,
+        *,
+        plan: CallPlan,
+        trunk: Trunk,
+        leg_a: LegID,
+        offer: bytes | None,
+        hops_left: int,
+        flow_b: Flow,
+        media: CallMedia,
+        on_leg: Callable[["Call", Side, LegID], None],
+    ) -> None:
+        self._context = context
+        self.plan = plan
+        self._trunk = trunk
+        self._offer = offer
+        self._hops_left = hops_left
+        self._flow_b = flow_b
+        self.media = media
+        self._on_leg = on_leg
+        self.legs: dict[Side, LegID] = {Side.A: leg_a}
+        self._timers: dict[Timer, Cancellable] = {}
+        self._sdp_for_b = b""
+        self._sdp_for_a = b""
+        self._sdp_from_b = b""
+        self._reoffering: Side | None = None
+        self.state: CallState
+
+    # --- the machine ----------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Take the first step."""
+        self.state, commands = begin(self.plan)
+        self._perform_all(commands)
+
+    def feed(self, event: on.Event) -> None:
+        """Give the machine an event and do what it says; a bug ends this call and no other."""
+        try:
+            self.state, commands = step(self.state, event, self._context.clock.now_us())
+            self._perform_all(commands)
+        except Exception:  # noqa: BLE001  # the task boundary: a bug ends one call, never the switch
+            _log.exception("call.broken", call_id=self.plan.call_id, phase=self.state.phase)
+            if isinstance(event, on.Broken) or self.state.phase is Phase.ENDED:
+                self._context.forget(self)
+            else:
+                self.feed(on.Broken())
+
+    def _perform_all(self, commands: tuple[do.Command, ...]) -> None:
+        for command in commands:
+            self._perform(command)
+
+    def _perform(self, command: do.Command) -> None:
+        agent, now = self._context.user_agent, self._context.clock.mono_s()
+        match command:
+            case do.ClaimSession():
+                self._run(self._claim())
+            case do.OpenMedia():
+                self._run(self._open_media())
+            case do.Originate():
+                self._originate()
+            case do.RingCaller():
+                agent.ring(self.legs[Side.A], now)
+            case do.PrepareBridge():
+                self._run(self._prepare_bridge())
+            case do.AnswerCaller():
+                self._answer_caller()
+            case do.RefuseCaller(status, retry_after_s):
+                agent.refuse(self.legs[Side.A], status, now, retry_after_s=retry_after_s)
+            case do.HangUp(side, q850):
+                agent.hang_up(self.legs[side], now, q850=q850)
+            case do.CloseMedia():
+                self._run(self.media.close())
+            case do.ArmTimer(timer, at):
+                self._timers[timer] = self._context.runner.call_at(at, lambda: self._timer_fired(timer))
+            case do.CancelTimer(timer):
+                if (armed := self._timers.pop(timer, None)) is not None:
+                    armed.cancel()
+            case do.WriteRecord(record):
+                self._run(self._context.store.finish(record))
+            case do.WriteRefusal(refused):
+                self._run(self._context.store.record_refusal(refused))
+            case do.Forget():
+                self._context.forget(self)
+            case _:
+                assert_never(command)
+
+    def _timer_fired(self, timer: Timer) -> None:
+        self._timers.pop(timer, None)
+        self.feed(on.TimerFired(timer))
+        self._context.pump()
+
+    def _run(self, work: Coroutine[Any, Any, on.Event | None]) -> None:
+        """Do `work` beside the switch and feed the event it returns."""
+
+        def done(result: on.Event | Exception | None) -> None:
+            if isinstance(result, Exception):
+                _log.error(
+                    "call.work_failed", call_id=self.plan.call_id, phase=self.state.phase, exc_info=result
+                )
+                result = on.Broken()
+            if result is not None:
+                self.feed(result)
+            self._context.pump()
+
+        self._context.runner.run(work, done)
+
+    # --- commands that take time ----------------------------------------------------------------------------
+
+    async def _claim(self) -> on.Event:
+        now = self._context.clock.now_us()
+        outcome = await self._context.store.claim(self.plan, now + LEASE_US, now)
+        match outcome:
+            case CallClaimed():
+                return on.CallClaimed()
+            case SessionBusy():
+                return on.ClaimRefused(on.ClaimRefusal.BUSY)
+            case SessionEnded():
+                return on.ClaimRefused(on.ClaimRefusal.ENDED)
+            case _:
+                assert_never(outcome)
+
+    async def _open_media(self) -> on.Event:
+        try:
+            self._sdp_for_b = await self.media.open(self._offer)
+        except MediaProtocolError:
+            return on.MediaRefused(on.MediaRefusal.NO_COMMON_CODEC)
+        except RelayFull:
+            return on.MediaRefused(on.MediaRefusal.FULL)
+        except RelayError:
+            return on.MediaRefused(on.MediaRefusal.UNAVAILABLE)
+        return on.MediaOpened()
+
+    async def _prepare_bridge(self) -> on.Event:
+        if not await self._context.store.is_session_open(self.plan.session_id, self._context.clock.now_us()):
+            return on.BridgeRefused(on.BridgeRefusal.WINDOW)
+        try:
+            self._sdp_for_a = await self.media.connect_callee(self._sdp_from_b)
+        except MediaProtocolError:
+            return on.BridgeRefused(on.BridgeRefusal.ANSWER)
+        except RelayError:
+            return on.BridgeRefused(on.BridgeRefusal.MEDIA)
+        return on.BridgePrepared()
+
+    # --- commands done at once ------------------------------------------------------------------------------
+
+    def _originate(self) -> None:
+        invite = build_leg_b(
+            trunk=self._trunk,
+            flow=self._flow_b,
+            advertised_host=self._context.advertised[0],
+            number=self.plan.number,
+            callee=self.plan.callee,
+            hops_left=self._hops_left,
+            sdp=self._sdp_for_b,
+        )
+        leg = self._context.user_agent.originate(invite, self._context.clock.mono_s())
+        self.legs[Side.B] = leg
+        self._on_leg(self, Side.B, leg)
+
+    def _answer_caller(self) -> None:
+        agent = self._context.user_agent
+        agent.answer(self.legs[Side.A], self._sdp_for_a, self._context.clock.mono_s())
+        a, b = (agent.snapshot(self.legs[side]).to_json() for side in Side)
+        self._run(self._context.store.save_dialogs(self.plan.call_id, a, b, self._context.clock.now_us()))
+
+    # --- what the legs say ----------------------------------------------------------------------------------
+
+    def callee_answered(self, sdp: bytes | None) -> None:
+        """Leg B's 200."""
+        self._sdp_from_b = sdp or b""
+        self.feed(on.LegAnswered())
+
+    def acknowledged(self, side: Side, sdp: bytes | None) -> None:
+        """An ACK; it carries an answer when our 200 carried the offer."""
+        if self.state.phase is not Phase.BRIDGED:
+            return
+        if sdp is not None:
+            self._run(self._take_answer(side, sdp))
+        elif self.media.sides[side].remote is None:
+            self._break_leg(side)
+
+    async def _take_answer(self, side: Side, answer: bytes) -> on.Event | None:
+        try:
+            await self.media.take_answer(side, answer)
+        except MediaProtocolError:
+            self._break_leg(side)
+        return None
+
+    def _break_leg(self, side: Side) -> None:
+        """Hang up on a side whose session description is of no use, and tell the machine it is gone."""
+        self._context.user_agent.hang_up(self.legs[side], self._context.clock.mono_s())
+        self.feed(on.LegEnded(side, on.LegEnd.PROTOCOL))
+
+    def offer_received(self, side: Side, sdp: bytes | None, *, is_update: bool) -> None:
+        """A re-INVITE or UPDATE: pass a rebuilt offer on, or answer one that offers nothing."""
+        agent, now = self._context.user_agent, self._context.clock.mono_s()
+        if self.state.phase is not Phase.BRIDGED or self._reoffering is not None:
+            agent.reject_offer(self.legs[side], 491, now)
+            return
+        if sdp is None:
+            agent.answer_offer(self.legs[side], self.media.restate(side), now)
+            return
+        try:
+            rebuilt = self.media.reoffer(side, sdp)
+        except MediaProtocolError as error:
+            agent.reject_offer(self.legs[side], error.status_hint, now)
+            return
+        self._reoffering = side
+        agent.send_offer(self.legs[side.other], rebuilt, now, update=is_update)
+
+    def offer_answered(self, side: Side, sdp: bytes) -> None:
+        """The other side took the new offer."""
+        if self._reoffering is side.other:
+            self._run(self._finish_reoffer(side, sdp))
+
+    async def _finish_reoffer(self, side: Side, sdp: bytes) -> on.Event | None:
+        asked = side.other
+        try:
+            answer = await self.media.reanswer(side, sdp)
+        except MediaProtocolError:
+            self.offer_rejected(side, 488)
+            return None
+        self._reoffering = None
+        if self.state.phase is Phase.BRIDGED:
+            self._context.user_agent.answer_offer(self.legs[asked], answer, self._context.clock.mono_s())
+        return None
+
+    def offer_rejected(self, side: Side, status: int) -> None:
+        """The other side did not take it: all stays as it was, and the one who asked hears so."""
+        asked = side.other
+        if self._reoffering is not asked:
+            return
+        self._reoffering = None
+        self.media.withdraw(asked)
+        if self.state.phase is Phase.BRIDGED:
+            passed_on = status if status in {488, 491} else 488
+            self._context.user_agent.reject_offer(self.legs[asked], passed_on, self._context.clock.mono_s())

@@ -1,0 +1,188 @@
+"""The media of one call: both sides' descriptions, and the relay between them.
+
+What one side says is parsed into a `RemoteDescription`; what we say to the other is built anew from it. A side's
+own origin line (session id and version) is ours and counts up with every change.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from maskline.core.call_record import Side
+from maskline.engine.media_client import Family, MediaRelay, PartyMedia, RelayPorts
+from maskline.media.sdp import (
+    Direction,
+    LocalDescription,
+    RemoteDescription,
+    build_answer_to,
+    build_offer_from,
+    parse_sdp,
+    render_sdp,
+)
+
+SESSION_ID_BITS = 62  # RFC 8866 section 5.2 asks for a number; phones read it as a signed 64-bit integer
+
+
+@dataclass(slots=True, kw_only=True)
+class MediaPolicy:
+    """What the call's trunk says of media."""
+
+    codecs: tuple[str, ...]
+    networks: tuple[str, ...]
+    is_callee_v6: bool = False
+
+
+@dataclass(slots=True)
+class _SideMedia:
+    session_id: int
+    version: int = 0
+    remote: RemoteDescription | None = None
+    local: LocalDescription | None = None
+    party: PartyMedia | None = None  # where the relay was last told this side is
+
+
+@dataclass(slots=True)
+class CallMedia:
+    """Descriptions and relay ports of one call. `random_bits(n)` gives an n-bit number."""
+
+    call_id: str
+    relay: MediaRelay
+    policy: MediaPolicy
+    session_ids: tuple[int, int]
+    ports: RelayPorts | None = None
+    sides: dict[Side, _SideMedia] = field(init=False)
+    is_held: bool = False
+    _before: tuple[RemoteDescription | None, LocalDescription | None] | None = None
+
+    def __post_init__(self) -> None:
+        self.sides = {
+            side: _SideMedia(session_id=number) for side, number in zip(Side, self.session_ids, strict=True)
+        }
+
+    async def open(self, offer: bytes | None) -> bytes:
+        """Get ports and return leg B's offer.
+
+        Raises `RemoteProtocolError` (400 or 488) for an offer of no use, `RelayFull`, `RelayUnavailable`.
+        """
+        remote = parse_sdp(offer) if offer is not None else None
+        self.sides[Side.A].remote = remote
+        # Worked out before a port is spent: an offer without a common codec opens nothing.
+        build_offer_from(remote, self.policy.codecs, address="0.0.0.0", port=9, session_id=0, version=0)  # noqa: S104
+        caller = self.sides[Side.A]
+        caller.party = self._party(remote)
+        self.ports = await self.relay.open(
+            self.call_id, caller.party, family_b=Family.V6 if self.policy.is_callee_v6 else Family.V4
+        )
+        return self._offer_to(Side.B, remote)
+
+    async def connect_callee(self, answer: bytes) -> bytes:
+        """Take B's answer, tell the relay where B is, and return what A is told (an answer, or our offer)."""
+        side = self.sides[Side.B]
+        side.remote = parse_sdp(answer)
+        await self._point_relay(Side.B)
+        caller = self.sides[Side.A]
+        if caller.remote is None:  # A offered nothing: it gets what B accepted as our offer, in the 200
+            return self._offer_to(Side.A, side.remote)
+        return self._answer_to(Side.A, caller.remote, side.remote)
+
+    async def take_answer(self, side: Side, answer: bytes) -> None:
+        """Take the answer to an offer that `side` got in our 200."""
+        self.sides[side].remote = parse_sdp(answer)
+        await self._point_relay(side)
+
+    def reoffer(self, side: Side, offer: bytes) -> bytes:
+        """`side` offers something new: return what the other side is offered. Nothing moves before the answer."""
+        remote = parse_sdp(offer)
+        here, there = self.sides[side], self.sides[side.other]
+        before = (here.remote, there.local)
+        sdp = self._offer_to(side.other, remote)
+        here.remote = remote
+        self._before = before
+        return sdp
+
+    async def reanswer(self, side: Side, answer: bytes) -> bytes:
+        """`side` answered such an offer: move the relay and return the answer for the one who asked."""
+        remote = parse_sdp(answer)
+        asked = self.sides[side.other].remote
+        assert asked is not None
+        self.sides[side].remote = remote
+        self._before = None
+        await self._point_relay(side)
+        await self._point_relay(side.other)
+        await self._follow_hold()
+        return self._answer_to(side.other, asked, remote)
+
+    def withdraw(self, side: Side) -> None:
+        """The new offer of `side` was refused: all stands as before it (RFC 3261 section 14.1)."""
+        if self._before is not None:
+            self.sides[side].remote, self.sides[side.other].local = self._before
+            self._before = None
+
+    def restate(self, side: Side) -> bytes:
+        """What `side` was last told, for a re-INVITE that offers nothing."""
+        local = self.sides[side].local
+        assert local is not None
+        return render_sdp(local)
+
+    async def close(self) -> None:
+        """Give the ports back; harmless when there are none."""
+        await self.relay.close(self.call_id)
+
+    def _party(self, remote: RemoteDescription | None) -> PartyMedia | None:
+        if remote is None:
+            return None
+        return PartyMedia(
+            address=remote.address,
+            port=remote.port,
+            networks=self.policy.networks,
+            is_behind_nat=not self.policy.networks,
+        )
+
+    async def _point_relay(self, side: Side) -> None:
+        media = self.sides[side]
+        party = self._party(media.remote)
+        assert party is not None
+        if party != media.party:
+            await self.relay.connect(self.call_id, side, party)
+            media.party = party
+
+    async def _follow_hold(self) -> None:
+        remotes = (media.remote for media in self.sides.values())
+        is_held = any(remote is not None and remote.direction is not Direction.SENDRECV for remote in remotes)
+        if is_held != self.is_held:
+            self.is_held = is_held
+            await self.relay.hold(self.call_id, is_held=is_held)
+
+    def _address(self, side: Side) -> tuple[str, int]:
+        assert self.ports is not None
+        if side is Side.A:
+            return self.ports.address_a, self.ports.port_a
+        return self.ports.address_b, self.ports.port_b
+
+    def _offer_to(self, side: Side, source: RemoteDescription | None) -> bytes:
+        media = self.sides[side]
+        address, port = self._address(side)
+        local = build_offer_from(
+            source,
+            self.policy.codecs,
+            address=address,
+            port=port,
+            session_id=media.session_id,
+            version=media.version,
+        )
+        return self._say(media, local)
+
+    def _answer_to(self, side: Side, offer: RemoteDescription, answer: RemoteDescription) -> bytes:
+        media = self.sides[side]
+        address, port = self._address(side)
+        local = build_answer_to(
+            offer, answer, address=address, port=port, session_id=media.session_id, version=media.version
+        )
+        return self._say(media, local)
+
+    @staticmethod
+    def _say(media: _SideMedia, local: LocalDescription) -> bytes:
+        """Render `local`; the version counts up only when something else changed (RFC 8866 section 5.2)."""
+        if media.local is not None and replace(local, version=media.local.version) == media.local:
+            return render_sdp(media.local)
+        media.version += 1
+        media.local = local
+        return render_sdp(local)

@@ -1,0 +1,79 @@
+"""What the switch needs of the world, so that a test can give it a virtual one."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol, TypeVar
+
+from maskline.core.call.state import CallPlan
+from maskline.core.call_record import CallClaim, CallRecord, OrphanCall, RefusedCall
+from maskline.core.inventory import Trunk
+from maskline.core.numbers import E164
+from maskline.core.routing import RouteFacts
+
+T = TypeVar("T")
+
+
+class Cancellable(Protocol):
+    """A callback that has not run yet."""
+
+    def cancel(self) -> None:
+        """Never run it."""
+
+
+class Runner(Protocol):
+    """Runs what takes time and calls back on the switch's own thread."""
+
+    def run(self, work: Coroutine[Any, Any, T], done: Callable[[T | Exception], None]) -> None:
+        """Run `work` beside the switch; `done` gets its value or its error."""
+
+    def call_at(self, at: int, callback: Callable[[], None]) -> Cancellable:
+        """Call back at `at` (microseconds UTC)."""
+
+    def call_at_mono(self, at_mono_s: float, callback: Callable[[], None]) -> Cancellable:
+        """Call back at `at_mono_s` of the monotonic clock."""
+
+
+class SwitchClock(Protocol):
+    """Both clocks: UTC for what is stored, monotonic for protocol timers."""
+
+    def now_us(self) -> int:
+        """Microseconds UTC."""
+
+    def mono_s(self) -> float:
+        """Seconds of a clock that never jumps."""
+
+
+class SwitchStore(Protocol):
+    """The database as the switch sees it; each call is one transaction."""
+
+    async def load_trunks(self) -> tuple[Trunk, ...]:
+        """Every trunk as it stands."""
+
+    async def route(self, dialled: str, caller: E164 | None, now: int) -> RouteFacts:
+        """What the two numbers mean at `now`."""
+
+    async def claim(self, plan: CallPlan, lease_until: int, now: int) -> CallClaim:
+        """Take the session; on disk when this returns."""
+
+    async def is_session_open(self, session_id: str, now: int) -> bool:
+        """Whether the session may still be bridged."""
+
+    async def save_dialogs(self, call_id: str, a: str, b: str, now: int) -> None:
+        """Keep what a successor needs to hang both legs up."""
+
+    async def finish(self, record: CallRecord) -> None:
+        """Store the record and free the session."""
+
+    async def record_refusal(self, refused: RefusedCall) -> None:
+        """Keep (or, in a flood, count) a call that reached no session."""
+
+    async def orphans(self, now: int) -> tuple[OrphanCall, ...]:
+        """The calls an earlier life of this switch left behind."""
+
+    async def finish_orphan(self, orphan: OrphanCall, now: int) -> None:
+        """End such a call's record."""
+
+    async def renew_leases(self, until: int, now: int) -> None:
+        """Keep this switch's sessions claimed."""
+
+    async def revoked(self, session_ids: Sequence[str], now: int) -> tuple[str, ...]:
+        """Which of these sessions are over."""

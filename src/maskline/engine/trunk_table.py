@@ -1,0 +1,68 @@
+"""The trunks a switch knows, and who may speak for which."""
+
+import ipaddress
+from collections.abc import Sequence
+
+from maskline.core.inventory import Trunk
+
+ADDRESS_CACHE_MAX = 4096  # addresses remembered; a scan from more of them only empties the cache
+
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class TrunkTable:
+    """Which trunks accept an address; answers are remembered until the trunks change."""
+
+    def __init__(self, edges: Sequence[str] = ()) -> None:
+        self._edges = tuple(ipaddress.ip_network(edge, strict=False) for edge in edges)
+        self._trunks: tuple[Trunk, ...] = ()
+        self._networks: tuple[tuple[_Network, Trunk], ...] = ()
+        self._cache: dict[str, tuple[Trunk, ...]] = {}
+
+    @property
+    def trunks(self) -> tuple[Trunk, ...]:
+        """All of them."""
+        return self._trunks
+
+    def replace(self, trunks: tuple[Trunk, ...]) -> bool:
+        """Take the trunks as they stand now; say whether anything changed."""
+        if trunks == self._trunks:
+            return False
+        self._trunks = trunks
+        self._networks = tuple(
+            (ipaddress.ip_network(network, strict=False), trunk)
+            for trunk in trunks
+            for network in trunk.accept
+        )
+        self._cache = {}
+        return True
+
+    def accepting(self, address: str) -> tuple[Trunk, ...]:
+        """The trunks that accept SIP from `address`."""
+        found = self._cache.get(address)
+        if found is None:
+            if len(self._cache) >= ADDRESS_CACHE_MAX:
+                self._cache = {}
+            found = self._cache[address] = self._look_up(address)
+        return found
+
+    def is_edge(self, address: str) -> bool:
+        """Whether `address` is a proxy of ours that may say where a request came from."""
+        return any(_address(address) in edge for edge in self._edges)
+
+    def is_trusted(self, address: str) -> bool:
+        """Whether `address` gets answers at all."""
+        return bool(self.accepting(address)) or (bool(self._edges) and self.is_edge(address))
+
+    def _look_up(self, address: str) -> tuple[Trunk, ...]:
+        parsed = _address(address)
+        found = {trunk.id: trunk for network, trunk in self._networks if parsed in network}
+        return tuple(found.values())
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Parse an address; one of IPv4 that came through an IPv6 socket counts as IPv4."""
+    parsed = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        return parsed.ipv4_mapped
+    return parsed
