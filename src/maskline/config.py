@@ -166,8 +166,8 @@ class Settings(BaseSettings):
         frozen=True,
         extra="forbid",
         env_prefix=ENVIRONMENT_PREFIX,
-        case_sensitive=False,
-        enable_decoding=False,
+        env_ignore_empty=True,
+        enable_decoding=False,  # lists are comma separated here, not JSON
     )
 
     data_dir: Path = Field(Path("var"), description="Directory of database, key file and recordings.")
@@ -291,9 +291,10 @@ def load_settings(config: Path | None = None, flags: Mapping[str, object] | None
 
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     try:
-        return Loaded(**given)  # type: ignore[arg-type]  # validated right here
+        loaded = Loaded(**given)  # type: ignore[arg-type]  # validated right here
     except ValidationError as error:
         raise ConfigError(_explain(error)) from None
+    return Settings.model_construct(**dict(loaded))  # equal settings are equal, whatever file they came from
 
 
 def render_settings(settings: Settings) -> dict[str, str | int | None]:
