@@ -45,12 +45,13 @@ _VIA = re.compile(
     rf"([A-Za-z0-9_.-]++|\[[0-9A-Fa-f:.]++\])(?:[ \t]*+:[ \t]*+([0-9]{{1,5}}))?"
 )
 _NAME_ADDR = re.compile(
-    rf'(?:({_QUOTED})[ \t]*+|((?:{grammar.cset(grammar.C_TOKEN)}|[ \t\x80-\U0010ffff])*+))<([^<>" \t]++)>',
+    rf'(?:({_QUOTED})[ \t]*+|({grammar.cset(grammar.C_TOKEN)[:-1]} \t\x80-\U0010ffff]*+))<([^<>" \t]++)>',
     re.DOTALL,
 )
 # Without angle brackets a semicolon, comma or question mark ends the URI (RFC 3261 section 20.10).
 _ADDR_SPEC = re.compile(r'([^<>" \t;,?]++)')
 _CSEQ = re.compile(rf"0*+([0-9]{{0,10}})[ \t]++({_TOKEN})")
+_LEADING_NUMBER = re.compile(r"[0-9]++")
 _NUMBER = re.compile(r"0*+([0-9]{0,10})")
 _TOKEN_ONLY = re.compile(_TOKEN)
 _PLAIN_VALUE = re.compile(f"{grammar.cset(grammar.C_TOKEN + '[]:')}++")
@@ -154,7 +155,9 @@ def parse_name_addr(text: str) -> NameAddr:
     if match is not None:
         quoted, plain, uri = match.groups()
         display = unquote_string(quoted) if quoted else plain.strip(" \t")
-        return NameAddr(uri=parse_any_uri(uri), display=display, params=parse_params(text, match.end()))
+        end = match.end()
+        params = parse_params(text, end) if end < len(text) else ()
+        return NameAddr(uri=parse_any_uri(uri), display=display, params=params)
     match = _ADDR_SPEC.match(text)
     if match is None:
         raise RemoteProtocolError("malformed address")
@@ -183,6 +186,12 @@ def parse_number(text: str, maximum: int) -> int:
     return number
 
 
+def parse_delta_seconds(text: str) -> int:
+    """Parse seconds, as in Expires and Retry-After; what follows (parameters, a comment) is not looked at."""
+    match = _LEADING_NUMBER.match(text)
+    return parse_number(match[0] if match else "", DELTA_SECONDS_MAX)
+
+
 def parse_params(text: str, start: int = 0) -> Params:
     """Parse `;name=value` parameters from `start` to the end of the text; quoted values lose their quotes."""
     params: list[tuple[str, str | None]] = []
@@ -196,7 +205,7 @@ def parse_params(text: str, start: int = 0) -> Params:
             value = unquote_string(value)
         params.append((name.lower(), value))
         start = match.end()
-    return unique_params(params)
+    return unique_params(params) if len(params) > 1 else tuple(params)
 
 
 def parse_token_list(values: Iterable[str]) -> tuple[str, ...]:

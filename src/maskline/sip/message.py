@@ -27,10 +27,11 @@ from maskline.sip.uri import SIPURI, parse_uri
 class Headers:
     """The header fields of a message: immutable, in order, names in canonical long form.
 
-    Values are text without folding and without space at the ends. Look-ups take canonical names.
+    Values are text without folding and without space at the ends. Look-ups take canonical names. Messages
+    hold no Content-Length: the parser has used it, the renderer counts anew.
     """
 
-    __slots__ = ("_cseq", "_from", "_index", "_items", "_to", "_via")
+    __slots__ = ("_addresses", "_cseq", "_from", "_index", "_items", "_to", "_via")
 
     def __init__(
         self, items: Iterable[tuple[str, str]] = (), *, index: Mapping[str, list[str]] | None = None
@@ -44,6 +45,7 @@ class Headers:
         self._from: NameAddr | None = None
         self._to: NameAddr | None = None
         self._cseq: CSeq | None = None
+        self._addresses: dict[str, tuple[NameAddr, ...]] | None = None
 
     @property
     def items(self) -> tuple[tuple[str, str], ...]:
@@ -73,6 +75,19 @@ class Headers:
         if len(values) == 1:
             return split_list(values[0])
         return tuple(part for value in values for part in split_list(value))
+
+    def addresses(self, name: str) -> tuple[NameAddr, ...]:
+        """Return every address of that name (Contact, Route, Record-Route, P-Asserted-Identity), parsed once.
+
+        Raises RemoteProtocolError; not for messages from the parser, which has looked at them already.
+        """
+        cache = self._addresses
+        if cache is None:
+            cache = self._addresses = {}
+        found = cache.get(name)
+        if found is None:
+            found = cache[name] = tuple(map(parse_name_addr, self.all(name)))
+        return found
 
     def with_top(self, name: str, value: str) -> Headers:
         """Return the same fields with the first element of the first field of that name replaced."""
@@ -167,6 +182,14 @@ class _MessageMixin:
     def to(self) -> NameAddr:
         """The To address."""
         return self.headers.to
+
+    @property
+    def contact(self) -> NameAddr | None:
+        """The first Contact; None when there is none or it is `*`."""
+        if self.headers.get("Contact") in {None, "*"}:
+            return None
+        found = self.headers.addresses("Contact")
+        return found[0] if found else None
 
     @property
     def call_id(self) -> str:

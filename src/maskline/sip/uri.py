@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final
 from urllib.parse import quote, unquote
@@ -27,6 +28,8 @@ UNSUPPORTED_SCHEME: Final = 416
 PORT_MAX: Final = 65_535
 # A longer host cannot be resolved (RFC 1035 section 2.3.4).
 HOST_LENGTH_MAX: Final = 255
+# Calls come from a handful of hosts; strangers' floods only push entries out.
+HOST_CACHE_SIZE: Final = 1024
 
 _USER = grammar.cset(grammar.C_USER_SAFE + "%")
 _PASSWORD = grammar.cset(grammar.C_PASSWORD_SAFE + "%")
@@ -43,7 +46,8 @@ _TEL_URI = re.compile(rf"[tT][eE][lL]:(\+?[0-9A-Fa-f*#().-]++)((?:;{_PARAM}++(?:
 _URI_HEADERS = re.compile(rf"{_HEADER}++={_HEADER}*+(?:&{_HEADER}++={_HEADER}*+)*+")
 _OTHER_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*+):([!#-;=?-~]++)")
 _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+:")
-_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.|$)){4}")
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _USER_PLAIN = re.compile(rf"{grammar.cset(grammar.C_USER_SAFE)}*+")
 _PARAM_PLAIN = re.compile(rf"{grammar.cset(grammar.C_URI_PARAM_SAFE)}*+")
@@ -153,6 +157,7 @@ def _parse_tel_uri(text: str) -> SIPURI:
     raise RemoteProtocolError("malformed URI")
 
 
+@lru_cache(HOST_CACHE_SIZE)
 def parse_host(text: str) -> str:
     """Parse a host name, an IPv4 address or a bracketed IPv6 address; see `SIPURI.host` for the form.
 
@@ -217,7 +222,7 @@ def _parse_params(text: str) -> Params:
 def unique_params(params: Iterable[tuple[str, str | None]]) -> Params:
     """Return the parameters, refusing a name that is there twice: readers would differ on which counts."""
     result = tuple(params)
-    if len(result) > 1 and len({name for name, _ in result}) != len(result):
+    if len(result) > 1 and len(dict(result)) != len(result):
         raise RemoteProtocolError("repeated parameter")
     return result
 
