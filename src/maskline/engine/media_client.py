@@ -1,105 +1,44 @@
-"""The relay as the switch sees it, and the client of the guard process."""
+"""The relay as the switch sees it."""
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import IntEnum, StrEnum
-from typing import Final, Protocol
+from typing import Protocol
 
-CALL_PATTERN: Final = re.compile(r"[A-Za-z0-9]{1,64}", re.ASCII)
-"""Call ids are of our making: anything else could smuggle words into the engine's command line."""
+from maskline.core.call_record import Side
+from maskline.engine.media_types import (
+    CALL_PATTERN,
+    Family,
+    LiveRelay,
+    MediaTimeout,
+    PartyMedia,
+    RelayError,
+    RelayEvent,
+    RelayFull,
+    RelayLost,
+    RelayPorts,
+    RelayRefused,
+    RelayStats,
+    RelayUnavailable,
+    RelayUnknownCall,
+)
 
-
-class Side(StrEnum):
-    """Side of a call: A was answered by us, B is originated by us."""
-
-    A = "a"
-    B = "b"
-
-
-class Family(IntEnum):
-    """IP version of the addresses used towards one party."""
-
-    V4 = 4
-    V6 = 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartyMedia:
-    """Where one party wants its audio, and from where it may send.
-
-    `networks` are the trunk's media networks in CIDR form; none means `address` alone. Behind NAT the port
-    (and only the port) is learned from the first packet.
-    """
-
-    address: str
-    port: int
-    networks: tuple[str, ...] = ()
-    is_behind_nat: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelayPorts:
-    """Where each party must send: what we announce to it."""
-
-    address_a: str
-    port_a: int
-    address_b: str
-    port_b: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveRelay:
-    """One entry of the guard's registry; `switch` is the tag of the client that opened it."""
-
-    call: str
-    age_s: float
-    switch: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelayStats:
-    """Packets so far."""
-
-    from_a_count: int
-    from_b_count: int
-    relayed_count: int
-    dropped_count: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaTimeout:
-    """Neither party has sent a packet for the time to live; the relay of this call is gone."""
-
-    call: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelayLost:
-    """The guard or its engine died: every relay is gone, ports included."""
-
-
-RelayEvent = MediaTimeout | RelayLost
-
-
-class RelayError(Exception):
-    """Parent of what a relay command may raise."""
-
-
-class RelayFull(RelayError):  # noqa: N818
-    """The cap on calls is reached or no port is free; answer 503."""
-
-
-class RelayUnavailable(RelayError):  # noqa: N818
-    """No guard process answers."""
-
-
-class RelayUnknownCall(RelayError):  # noqa: N818
-    """The call has no relay: never opened, closed, or timed out."""
-
-
-class RelayRefused(RelayError):  # noqa: N818
-    """The command makes no sense (bad id, address or family): a bug, or a hostile SDP."""
+__all__ = [
+    "CALL_PATTERN",
+    "Family",
+    "LiveRelay",
+    "MediaRelay",
+    "MediaTimeout",
+    "PartyMedia",
+    "RelayError",
+    "RelayEvent",
+    "RelayFull",
+    "RelayLost",
+    "RelayPorts",
+    "RelayRefused",
+    "RelayStats",
+    "RelayUnavailable",
+    "RelayUnknownCall",
+    "Side",
+]
 
 
 class MediaRelay(Protocol):

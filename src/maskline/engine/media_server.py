@@ -1,0 +1,276 @@
+"""The guard's server: clients over a Unix socket, commands to the sessions, events back.
+
+One thread serves all: commands take 0.1 ms and must not overlap anyway (descriptors are found by order). A
+client sends one JSON object a line and may send the next before the first is answered; answers carry the
+request's `id`. The first request of a connection is `hello`. Media never passes through Python.
+"""
+
+import json
+import os
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from maskline.engine.media_engine import Engine, EngineError
+from maskline.engine.media_log import GuardLog
+from maskline.engine.media_registry import Registry
+from maskline.engine.media_sessions import Sessions
+from maskline.engine.media_types import (
+    EngineSettings,
+    Family,
+    PartyMedia,
+    RelayError,
+    RelayFull,
+    RelayRefused,
+    RelayUnavailable,
+    RelayUnknownCall,
+)
+
+LINE_BYTES_MAX: Final = 65_536  # a command with 64 networks needs 4 KB
+UNSENT_BYTES_MAX: Final = 4 * 1024 * 1024  # a client that does not read its answers is cut off
+CONNECTIONS_MAX: Final = 64  # one per switch on this host, and an operator looking on
+TICK_S: Final = 1.0
+NOTICE_TIMEOUT: Final = "T:"
+ERROR_NAMES: Final[dict[type[Exception], str]] = {
+    RelayFull: "full",
+    RelayRefused: "refused",
+    RelayUnknownCall: "unknown",
+    RelayUnavailable: "unavailable",
+}
+
+
+@dataclass(slots=True, eq=False)
+class Connection:
+    """One client."""
+
+    socket: socket.socket
+    switch: str | None = None
+    received: bytearray = field(default_factory=bytearray)
+    unsent: bytearray = field(default_factory=bytearray)
+
+
+class Guard:
+    """Serves clients until told to stop."""
+
+    def __init__(
+        self, settings: EngineSettings, path: Path, log: GuardLog, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._engine = Engine(settings)
+        self._clock = clock
+        self._log = log
+        self._path = path
+        self.registry = Registry(calls_max=settings.calls_max)
+        self._sessions = Sessions(self._engine, self.registry, settings, clock)
+        self._connections: set[Connection] = set()
+        self._selector = selectors.DefaultSelector()
+        self._listener = _listen(path)
+        self._is_stopping = False
+        self._verbs: dict[str, Callable[[Connection, dict[str, Any]], object]] = {
+            "open": self._open,
+            "connect": self._connect,
+            "hold": self._hold,
+            "close": self._close,
+            "list": self._list,
+            "stats": self._stats,
+            "ping": lambda _connection, _request: None,
+        }
+
+    def stop(self) -> None:
+        """Leave `run` after the current batch."""
+        self._is_stopping = True
+
+    def run(self, wake: socket.socket, parent: int | None) -> None:
+        """Serve. `wake` becomes readable on a signal; `parent` (a pipe) ends with the parent process."""
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._selector.register(self._engine.notices, selectors.EVENT_READ, self._read_notices)
+        self._selector.register(wake, selectors.EVENT_READ, lambda: wake.recv(64))
+        if parent is not None:
+            self._selector.register(parent, selectors.EVENT_READ, lambda: self._read_parent(parent))
+        tick_at = self._clock() + TICK_S
+        try:
+            while not self._is_stopping:
+                for key, events in self._selector.select(max(0.0, tick_at - self._clock())):
+                    if isinstance(key.data, Connection):
+                        self._serve(key.data, events)
+                    else:
+                        key.data()
+                if self._clock() >= tick_at:
+                    tick_at = self._clock() + TICK_S
+                    self._tick()
+        finally:
+            self._path.unlink(missing_ok=True)
+            self._engine.stop()
+
+    def _tick(self) -> None:
+        now = self._clock()
+        self.registry.tidy(now)
+        for session in self.registry.abandoned(now):
+            self._sessions.close(session.call)
+            self._log.write("media.abandoned_call_deleted", level="warning", call=session.call)
+
+    def _read_parent(self, parent: int) -> None:
+        if not os.read(parent, 64):
+            self._log.write("media.parent_gone", level="warning")
+            self._is_stopping = True
+
+    def _accept(self) -> None:
+        client, _ = self._listener.accept()
+        client.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+        if len(self._connections) >= CONNECTIONS_MAX:
+            client.close()
+            return
+        connection = Connection(client)
+        self._connections.add(connection)
+        self._selector.register(client, selectors.EVENT_READ, connection)
+
+    def _serve(self, connection: Connection, events: int) -> None:
+        if events & selectors.EVENT_READ and not self._receive(connection):
+            self._drop(connection)
+            return
+        self._flush(connection)
+
+    def _receive(self, connection: Connection) -> bool:
+        """Take what has arrived and carry out every whole line; False when the client is to be dropped."""
+        try:
+            data = connection.socket.recv(LINE_BYTES_MAX)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        if not data:
+            return False
+        connection.received += data
+        if not data.endswith(b"\n") and len(connection.received) > LINE_BYTES_MAX:
+            return False
+        *lines, rest = connection.received.split(b"\n")
+        connection.received = rest
+        return all(self._answer(connection, line) for line in lines)
+
+    def _answer(self, connection: Connection, line: bytes | bytearray) -> bool:
+        """Carry out one request; False for one that is none of ours."""
+        try:
+            request = json.loads(line)
+            number, verb = request["id"], request["op"]
+        except (ValueError, KeyError, TypeError):
+            return False
+        if connection.switch is None:
+            return self._hello(connection, number, verb, request)
+        handler = self._verbs.get(verb)
+        if handler is None:
+            return False
+        answer: dict[str, object] = {"id": number}
+        try:
+            answer["ok"] = handler(connection, request)
+        except RelayError as error:
+            answer["error"], answer["text"] = ERROR_NAMES[type(error)], str(error)
+            if isinstance(error, RelayUnavailable):
+                self._is_stopping = True  # an engine that does not answer is better replaced
+        except EngineError as error:
+            answer["error"], answer["text"] = "refused", f"engine said {error.code}"
+        except (KeyError, TypeError, ValueError, AttributeError):
+            answer["error"], answer["text"] = "refused", "request malformed"
+        connection.unsent += json.dumps(answer, separators=(",", ":")).encode() + b"\n"
+        return True
+
+    def _hello(self, connection: Connection, number: object, verb: object, request: dict[str, Any]) -> bool:
+        switch = request.get("switch")
+        if verb != "hello" or not isinstance(switch, str) or not 0 < len(switch) <= 64:
+            return False
+        connection.switch = switch
+        self.registry.switch_connected(switch)
+        connection.unsent += json.dumps({"id": number, "ok": None}).encode() + b"\n"
+        return True
+
+    def _open(self, connection: Connection, request: dict[str, Any]) -> object:
+        assert connection.switch is not None
+        party = request["a"]
+        family_a = request["family_a"]
+        ports = self._sessions.open(
+            request["call"],
+            connection.switch,
+            None if party is None else _party(party),
+            None if family_a is None else Family(family_a),
+            Family(request["family_b"]),
+        )
+        return (ports.address_a, ports.port_a, ports.address_b, ports.port_b)
+
+    def _connect(self, _: Connection, request: dict[str, Any]) -> object:
+        self._sessions.connect(request["call"], request["side"], _party(request["party"]))
+        return None
+
+    def _hold(self, _: Connection, request: dict[str, Any]) -> object:
+        self._sessions.hold(request["call"], is_held=bool(request["is_held"]))
+        return None
+
+    def _close(self, _: Connection, request: dict[str, Any]) -> object:
+        return self._sessions.close(request["call"])
+
+    def _list(self, _connection: Connection, _request: dict[str, Any]) -> object:
+        return [(live.call, live.age_s, live.switch) for live in self.registry.list(self._clock())]
+
+    def _stats(self, _: Connection, request: dict[str, Any]) -> object:
+        stats = self._sessions.stats(request["call"])
+        return (stats.from_a_count, stats.from_b_count, stats.relayed_count, stats.dropped_count)
+
+    def _read_notices(self) -> None:
+        for notice in self._engine.read_notices():
+            if not notice.startswith(NOTICE_TIMEOUT):
+                continue
+            session = self._sessions.ended(notice.removeprefix(NOTICE_TIMEOUT))
+            if session is None:
+                continue
+            line = json.dumps({"event": "media_timeout", "call": session.call}).encode() + b"\n"
+            for connection in [each for each in self._connections if each.switch == session.switch]:
+                connection.unsent += line
+                self._flush(connection)
+
+    def _flush(self, connection: Connection) -> None:
+        if connection.unsent:
+            try:
+                del connection.unsent[: connection.socket.send(connection.unsent)]
+            except BlockingIOError:
+                pass  # the rest goes out when the client has read
+            except OSError:
+                self._drop(connection)
+                return
+        if len(connection.unsent) > UNSENT_BYTES_MAX:
+            self._drop(connection)
+            return
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.unsent else 0)
+        if self._selector.get_key(connection.socket).events != wanted:
+            self._selector.modify(connection.socket, wanted, connection)
+
+    def _drop(self, connection: Connection) -> None:
+        if connection not in self._connections:
+            return
+        self._connections.remove(connection)
+        self._selector.unregister(connection.socket)
+        connection.socket.close()
+        if connection.switch is not None:
+            self.registry.switch_disconnected(connection.switch, self._clock())
+
+
+def _party(fields: list[Any]) -> PartyMedia:
+    address, port, networks, is_behind_nat = fields
+    if not isinstance(address, str) or type(port) is not int:
+        raise RelayRefused("party malformed")
+    return PartyMedia(
+        address=address, port=port, networks=tuple(map(str, networks)), is_behind_nat=bool(is_behind_nat)
+    )
+
+
+def _listen(path: Path) -> socket.socket:
+    """Listen on a fresh socket file that only our user can open."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    path.unlink(missing_ok=True)
+    mask = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(mask)
+    listener.listen(CONNECTIONS_MAX)
+    return listener
