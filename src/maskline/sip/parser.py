@@ -61,7 +61,7 @@ class _Head(NamedTuple):
 
     start_line: str
     headers: Headers
-    index: dict[str, list[str]]
+    fields: dict[str, list[str]]
     content_length: int | None
 
 
@@ -251,14 +251,14 @@ def _parse_name(written: str) -> str:
 def _build_message(head: _Head, body: bytes) -> Message:
     headers = head.headers
     for name in _MANDATORY:
-        if name not in head.index:
+        if name not in head.fields:
             raise RemoteProtocolError("mandatory header field is missing")
     message: Message
     if head.start_line[:4].upper() == "SIP/":
         message = _parse_status_line(head.start_line, headers, body)
     else:
         message = _parse_request_line(head.start_line, headers, body)
-    _check_headers(headers, head.index)
+    _check_headers(headers, head.fields)
     if isinstance(message, Request):
         if headers.cseq.method != message.method:
             raise RemoteProtocolError("CSeq method differs from the request's")
