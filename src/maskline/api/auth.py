@@ -1,0 +1,71 @@
+"""HTTP Basic credentials and a very short memory of those that were right."""
+
+import base64
+import binascii
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from maskline.core.inventory import Account
+from maskline.core.secret import Secret
+
+HEADER_LENGTH_MAX = 512  # an auth id of 20 and a token of at most a few dozen characters, in base64
+MEMORY_S = 1.0  # a withdrawn token works this much longer at most: the time a DELETE has to take effect, too
+MEMORY_ACCOUNTS_MAX = 1_024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What a client claims to be."""
+
+    user: str
+    token: Secret
+
+
+def parse_basic(header: str | None) -> Credentials | None:
+    """Read an Authorization header; None when it is absent, of another scheme or broken.
+
+    Source: RFC 7617 section 2.
+    """
+    if header is None or len(header) > HEADER_LENGTH_MAX:
+        return None
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, token = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, ValueError):
+        return None
+    return Credentials(user=user, token=Secret(token)) if colon else None
+
+
+class AccountMemory:
+    """Accounts whose credentials were right within the last `MEMORY_S`.
+
+    Only success is remembered, so a wrong token always costs, and waits for, a look-up. Tokens are not kept.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._accounts: OrderedDict[tuple[str, bytes], tuple[float, Account]] = OrderedDict()
+
+    def find(self, credentials: Credentials) -> Account | None:
+        """The account, if it was remembered not longer than `MEMORY_S` ago."""
+        known = self._accounts.get(_key(credentials))
+        if known is None or known[0] <= self._clock():
+            return None
+        return known[1]
+
+    def remember(self, credentials: Credentials, account: Account) -> None:
+        """Keep `account` from now on for `MEMORY_S`."""
+        key = _key(credentials)
+        self._accounts[key] = (self._clock() + MEMORY_S, account)
+        self._accounts.move_to_end(key)
+        if len(self._accounts) > MEMORY_ACCOUNTS_MAX:
+            self._accounts.popitem(last=False)
+
+
+def _key(credentials: Credentials) -> tuple[str, bytes]:
+    return credentials.user, hashlib.sha256(credentials.token.reveal().encode()).digest()
