@@ -76,8 +76,9 @@ class Via:
 
     @property
     def received(self) -> str | None:
-        """The address the message was seen from, as its receiver noted it."""
-        return find_param(self.params, "received")
+        """The address the message was seen from, as its receiver noted it; brackets of IPv6 are taken off."""
+        value = find_param(self.params, "received")
+        return None if value is None else value.strip("[]")
 
     @property
     def rport(self) -> int | None:
