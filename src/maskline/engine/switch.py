@@ -41,6 +41,7 @@ class SwitchSettings:
 
     local: Mapping[tuple[str, bool], tuple[str, int]]  # (transport, is IPv6) -> bound address
     advertised: tuple[str, int]
+    advertised_v6: tuple[str, int] | None = None
     call_count_max: int = 400  # what one relay carries per core without delay; 503 above
     setup_count_max: int = (
         200  # calls not yet ringing; more of them means the database or the relay is behind
@@ -66,7 +67,9 @@ class Switch:
         self.settings = settings
         self.trunks = TrunkTable(settings.edges)
         self.user_agent = UserAgent(
-            user_agent_settings or UserAgentSettings(advertised=settings.advertised),
+            user_agent_settings or UserAgentSettings(
+                advertised=settings.advertised, advertised_v6=settings.advertised_v6
+            ),
             random_bytes=random_bytes,
             is_trusted=self.trunks.is_trusted,
         )
@@ -81,6 +84,7 @@ class Switch:
         self._arriving: dict[LegID, bool] = {}  # INVITEs not yet admitted -> has the caller given up?
         self._wake: tuple[float, Cancellable] | None = None
         self._is_draining = False
+        self._second = (0, 0)  # the current second of the monotonic clock and the INVITEs let in during it
         self._context = CallContext(
             user_agent=self.user_agent,
             store=store,

@@ -1,0 +1,112 @@
+"""The switch's database: workflows on the store's threads."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from maskline.core.call.state import CallPlan
+from maskline.core.call_record import CallClaim, CallRecord, NewCall, OrphanCall, RefusedCall
+from maskline.core.inventory import Trunk
+from maskline.core.numbers import E164
+from maskline.core.routing import RouteFacts
+from maskline.core.termination import Reason, terminate
+from maskline.workflows.claim_call import claim_call
+from maskline.workflows.finish_call import finish_call
+from maskline.workflows.orphan_calls import load_orphan_calls
+from maskline.workflows.record_refused_call import record_refused_call
+from maskline.workflows.renew_leases import renew_leases
+from maskline.workflows.route_call import route_call
+from maskline.workflows.save_dialogs import save_dialogs
+from maskline.workflows.trunks import load_trunks
+
+T = TypeVar("T")
+
+
+class Threads(Protocol):
+    """Runs workflows on the store's threads."""
+
+    async def read(self, fn: Callable[..., T], *args: Any) -> T:
+        """Call `fn(tx, *args)` on a reading connection."""
+
+    async def write(self, fn: Callable[..., T], *args: Any) -> T:
+        """Call `fn(tx, *args)` in a write transaction; returns after its commit."""
+
+
+class WorkflowStore:
+    """The `SwitchStore` of the switch called `switch_id`."""
+
+    def __init__(self, threads: Threads, switch_id: str) -> None:
+        self._threads = threads
+        self._switch_id = switch_id
+
+    async def load_trunks(self) -> tuple[Trunk, ...]:
+        """Every trunk as it stands."""
+        return await self._threads.read(load_trunks)
+
+    async def route(self, dialled: str, caller: E164 | None, now: int) -> RouteFacts:
+        """What the two numbers mean at `now`."""
+        return await self._threads.read(route_call, dialled, caller, now)
+
+    async def claim(self, plan: CallPlan, lease_until: int, now: int) -> CallClaim:
+        """Take the session; on disk when this returns."""
+        new = NewCall(
+            call_id=plan.call_id,
+            switch_id=self._switch_id,
+            session_id=plan.session_id,
+            account_id=plan.account_id,
+            number=plan.number,
+            caller=plan.caller,
+            callee=plan.callee,
+            role=plan.role,
+            started_at=plan.started_at,
+            lease_until=lease_until,
+        )
+        return await self._threads.write(claim_call, new, now)
+
+    async def is_session_open(self, session_id: str, now: int) -> bool:
+        """Whether the session may still be bridged."""
+        return not await self.revoked((session_id,), now)
+
+    async def save_dialogs(self, call_id: str, a: str, b: str, now: int) -> None:
+        """Keep what a successor needs to hang both legs up."""
+        await self._threads.write(save_dialogs, call_id, a, b, now)
+
+    async def finish(self, record: CallRecord) -> None:
+        """Store the record and free the session."""
+        await self._threads.write(finish_call, record, record.ended_at)
+
+    async def record_refusal(self, refused: RefusedCall) -> None:
+        """Keep (or, in a flood, count) a call that reached no session."""
+        await self._threads.write(record_refused_call, refused, refused.ended_at)
+
+    async def orphans(self, now: int) -> tuple[OrphanCall, ...]:
+        """The calls an earlier life of this switch left behind."""
+        return await self._threads.read(load_orphan_calls, self._switch_id, now)
+
+    async def finish_orphan(self, orphan: OrphanCall, now: int) -> None:
+        """End such a call's record."""
+        record = CallRecord(
+            call_id=orphan.call_id,
+            session_id=orphan.session_id,
+            account_id=orphan.account_id,
+            number=orphan.number,
+            caller=orphan.caller,
+            callee=orphan.callee,
+            role=orphan.role,
+            is_callee_dialled=orphan.dialog_b is not None,
+            started_at=orphan.started_at,
+            ringing_at=None,
+            answered_at=None,
+            callee_answered_at=None,
+            bridged_at=None,
+            ended_at=now,
+            termination=terminate(Reason.SWITCH_RESTARTED),
+        )
+        await self._threads.write(finish_call, record, now)
+
+    async def renew_leases(self, until: int, now: int) -> None:
+        """Keep this switch's sessions claimed."""
+        await self._threads.write(renew_leases, self._switch_id, until, now)
+
+    async def revoked(self, session_ids: Sequence[str], now: int) -> tuple[str, ...]:
+        """Which of these sessions are over."""
+        return await self._threads.read(load_ended_sessions, tuple(session_ids), now)
