@@ -5,6 +5,8 @@ import os
 import re
 import resource
 import socket
+import struct
+import time
 from collections.abc import Iterable
 from typing import Final
 
@@ -13,12 +15,14 @@ from rtp.io import rtpproxy
 from maskline.engine.media_filters import local_port, source_program
 from maskline.engine.media_types import EngineSettings, Family, RelayFull, RelayUnavailable
 
-COMMAND_TIMEOUT_S: Final = 5.0  # an answer takes 0.1 ms; after this the process is better started anew
+COMMAND_TIMEOUT_S: Final = 5  # an answer takes 0.1 ms; after this the process is better started anew
 REPLY_BYTES_MAX: Final = 8192
 DESCRIPTORS_PER_CALL: Final = 4
 DESCRIPTORS_SPARE: Final = 512
 CANARY: Final = "canary"
 CANARY_TTL_S: Final = 1_000_000_000
+NO_PORT: Final = frozenset({"E71", "E72"})
+RELEASE_S: Final = 0.002  # the two threads close sockets 0.4 ms after they wake
 LABEL: Final = {Family.V4: "four", Family.V6: "six"}
 WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
@@ -50,13 +54,16 @@ class Engine:
             extra_args=self._arguments(),
         )
         self._commands: socket.socket = self._proxy.rtpp_sock
-        self._commands.settimeout(COMMAND_TIMEOUT_S)
+        self._commands.settimeout(None)  # the kernel keeps the time: one system call less a command
+        timeout = struct.pack("ll", COMMAND_TIMEOUT_S, 0)
+        self._commands.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
         self.notices: socket.socket = self._proxy.rtpp_nsock
         self.notices.settimeout(0)
         self.notice_target: str = self._proxy.rtpp_nsock_spec
         self._notice_rest = b""
         self._free: set[int] = set()  # descriptors of deleted calls: where the next sockets may turn up
         self.search_count = 0
+        self.is_release_due = False
         self._canary_port = self._open_canary()
 
     def _arguments(self) -> tuple[str, ...]:
@@ -108,15 +115,26 @@ class Engine:
     def open_port(self, text: str) -> int:
         """Send a U or L and return the port it answers. Raises `RelayFull` where none is free."""
         try:
-            answer = self.command(text)
+            answer = self._command_with_ports(text)
         except EngineError as error:
-            if error.code in {"E71", "E72"}:
+            if error.code in NO_PORT:
                 raise RelayFull("no port is free") from None
             raise
         match = _PORT_REPLY.match(answer)
         if match is None or match[1] == "0":
             raise EngineError("no port in the answer")
         return int(match[1])
+
+    def _command_with_ports(self, text: str) -> str:
+        """Repeat a command once if ports of deleted calls may have been what it lacked."""
+        try:
+            return self.command(text)
+        except EngineError as error:
+            if error.code not in NO_PORT or not self.is_release_due:
+                raise
+        self.release_ports()
+        time.sleep(RELEASE_S)
+        return self.command(text)
 
     def open_sockets(self, text: str) -> tuple[int, int, int]:
         """Send a U or L that opens a pair; return its port and the descriptors of RTP and RTCP.
@@ -148,11 +166,15 @@ class Engine:
         raise EngineError("socket not found")
 
     def forget_sockets(self, fds: Iterable[int]) -> None:
-        """Note descriptors that the engine will close."""
+        """Note descriptors that the engine will close after the next `release_ports`."""
         self._free.update(fds)
+        self.is_release_due = True
 
     def release_ports(self) -> None:
-        """Wake the engine's two I/O threads: only then do they close the sockets of deleted calls."""
+        """Wake the engine's two I/O threads if calls were deleted: only then do they close those sockets."""
+        if not self.is_release_due:
+            return
+        self.is_release_due = False
         with contextlib.suppress(OSError):  # the next release does the same work
             self._poke.sendto(b"\0", (self._canary_target, self._canary_port))
             self._poke.sendto(b"\0", (self._canary_target, self._canary_port + 1))

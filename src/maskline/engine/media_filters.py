@@ -69,7 +69,8 @@ class Program:
             raise OSError(code, os.strerror(code))
 
 
-def _source_is(network: str) -> list[_Step]:
+@lru_cache(maxsize=4096)
+def _source_is(network: str) -> tuple[_Step, ...]:
     """Steps that go on with the next step if the source lies in `network`, else with the one after it."""
     parsed = ipaddress.ip_network(network)
     words: list[_Step] = []
@@ -88,7 +89,7 @@ def _source_is(network: str) -> list[_Step]:
     for index in tests:
         code, _, _, value = words[index]
         words[index] = (code, 0, end - index - 1, value)
-    return words
+    return tuple(words)
 
 
 def _rtp_only() -> list[_Step]:

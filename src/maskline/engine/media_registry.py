@@ -23,7 +23,6 @@ class Port:
     rtp: int
     rtcp: int
     party: PartyMedia | None = None
-    is_symmetric: bool = False
 
 
 @dataclass(slots=True)

@@ -34,6 +34,7 @@ LINE_BYTES_MAX: Final = 65_536  # a command with 64 networks needs 4 KB
 UNSENT_BYTES_MAX: Final = 4 * 1024 * 1024  # a client that does not read its answers is cut off
 CONNECTIONS_MAX: Final = 64  # one per switch on this host, and an operator looking on
 TICK_S: Final = 1.0
+RELEASE_EVERY_S: Final = 0.02  # waking the engine for each deleted call would cost as much as the call
 NOTICE_TIMEOUT: Final = "T:"
 ERROR_NAMES: Final[dict[type[Exception], str]] = {
     RelayFull: "full",
@@ -90,16 +91,22 @@ class Guard:
         self._selector.register(wake, selectors.EVENT_READ, lambda: wake.recv(64))
         if parent is not None:
             self._selector.register(parent, selectors.EVENT_READ, lambda: self._read_parent(parent))
-        tick_at = self._clock() + TICK_S
+        tick_at = release_at = 0.0
         try:
             while not self._is_stopping:
-                for key, events in self._selector.select(max(0.0, tick_at - self._clock())):
+                for key, events in self._selector.select(
+                    RELEASE_EVERY_S if self._engine.is_release_due else TICK_S
+                ):
                     if isinstance(key.data, Connection):
                         self._serve(key.data, events)
                     else:
                         key.data()
-                if self._clock() >= tick_at:
-                    tick_at = self._clock() + TICK_S
+                now = self._clock()
+                if now >= release_at:
+                    self._engine.release_ports()
+                    release_at = now + RELEASE_EVERY_S
+                if now >= tick_at:
+                    tick_at = now + TICK_S
                     self._tick()
         finally:
             self._path.unlink(missing_ok=True)

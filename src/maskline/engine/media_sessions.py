@@ -127,10 +127,14 @@ class Sessions:
         number, rtp, rtcp = self._engine.open_sockets(
             f"L{six_b}l{{{label_a}}} {call} {UNKNOWN[families['b']]} 0 a b && S ttl={TTL_SETUP_S}"
         )
-        opened = Port(families["a"], number, rtp, rtcp, a, is_symmetric=not mode)
+        opened = Port(families["a"], number, rtp, rtcp, a)
         session.ports["a"] = opened
+        if a is not None and mode:  # the engine itself minds the host: nothing to wait for
+            DROP_ALL.attach(rtcp)
+            self._let_in(opened, a)
+            return True
         self._close_port(opened)
-        if opened.is_symmetric and self._stats(call).from_a_count:
+        if self._stats(call).from_a_count:
             return False
         if a is not None:
             self._let_in(opened, a)
@@ -210,7 +214,7 @@ class Sessions:
         )
 
     def close(self, call: str) -> bool:
-        """Delete a call; return whether there was one. `release_ports` must follow."""
+        """Delete a call; return whether there was one. `Engine.release_ports` must follow."""
         session = self._registry.sessions.get(call)
         if session is None:
             return False
@@ -244,7 +248,6 @@ class Sessions:
 
     def _forget(self, session: Session) -> None:
         self._engine.forget_sockets(fd for port in session.ports.values() for fd in (port.rtp, port.rtcp))
-        self._engine.release_ports()
 
     def _check_party(self, party: PartyMedia) -> Family:
         family, _ = allowed_networks(party.address, party.networks)
