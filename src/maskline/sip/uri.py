@@ -48,6 +48,7 @@ _OTHER_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*+):([!#-;=?-~]++)")
 _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+:")
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
+_NUMERIC_LABEL = re.compile(r"(?:^|\.)(?:[0-9]++|0[xX][0-9A-Fa-f]*+)\.?\Z")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _USER_PLAIN = re.compile(rf"{grammar.cset(grammar.C_USER_SAFE)}*+")
 _PARAM_PLAIN = re.compile(rf"{grammar.cset(grammar.C_URI_PARAM_SAFE)}*+")
@@ -171,7 +172,8 @@ def parse_host(text: str) -> str:
             raise RemoteProtocolError("malformed IPv6 address") from error
     if len(text) > HOST_LENGTH_MAX or ".." in text or text[0] in ".-":
         raise RemoteProtocolError("malformed host")
-    if text[-1] in "0123456789" and text.replace(".", "").isdigit() and not _IPV4.fullmatch(text):
+    # A name whose last label is a number would be an address to some resolvers: 127.1, 0x7f.1.
+    if _NUMERIC_LABEL.search(text) and not _IPV4.fullmatch(text):
         raise RemoteProtocolError("malformed IPv4 address")
     return text.lower()
 
