@@ -1,0 +1,139 @@
+"""`maskline account ...`."""
+
+import re
+import sys
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from cyclopts import App, Parameter
+
+from maskline.cli.context import Context
+from maskline.clock import to_datetime
+from maskline.core.inventory import Account, AllocationPolicy, CooloffScope, NewAccount
+from maskline.core.secret import Secret
+from maskline.errors import InputError, RefusedError
+from maskline.workflows.accounts import AccountExists, create_account, list_accounts
+
+NAME_LENGTH_MAX = 100
+SECRET_LENGTH_MAX = 200  # of a line on standard input
+
+# Official Plivo clients refuse ids of any other form.
+_AUTH_ID = re.compile(r"MA[0-9A-Za-z]{18}", re.ASCII)
+_AUTH_TOKEN = re.compile(r"[!-~]{16,128}", re.ASCII)
+_COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
+
+
+def add_commands(app: App, context: Context) -> None:
+    """Register the group."""
+    group = App(name="account", help="Tenants and their credentials.")
+    app.command(group)
+
+    @group.command(name="create")
+    def create(
+        name: str,
+        /,
+        *,
+        auth_id: str | None = None,
+        auth_token: str | None = None,
+        country: str = "IN",
+        timezone: str = "Asia/Kolkata",
+        policy: Annotated[
+            Literal["first_fit", "sticky", "spread"], Parameter(show_choices=True)
+        ] = "first_fit",
+        cooloff_scope: Literal["party", "number"] = "party",
+    ) -> None:
+        """Create an account and print its credentials.
+
+        Parameters
+        ----------
+        name: A name of your own, unique.
+        auth_id: MA and 18 letters or digits; drawn when not given.
+        auth_token: At least 16 characters; drawn when not given, read from standard input when "-".
+        country: Where numbers without country code belong (two letters).
+        timezone: For times shown to the account.
+        policy: How its next virtual number is chosen.
+        cooloff_scope: Whom a cooling number is kept from: the parties only, or everybody.
+        """
+        new = NewAccount(
+            name=check_name(name),
+            auth_id=_check("--auth-id", auth_id, _AUTH_ID, "MA and 18 letters or digits"),
+            token=_secret(
+                _check(
+                    "--auth-token", read_secret(auth_token), _AUTH_TOKEN, "16 to 128 characters, no blanks"
+                )
+            ),
+            country=check_country(country),
+            timezone=_check_timezone(timezone),
+            policy=AllocationPolicy(policy),
+            cooloff_scope=CooloffScope(cooloff_scope),
+        )
+        account = context.run(create_account, new, context.clock.now())
+        if isinstance(account, AccountExists):
+            msg = f"an account with the name {name!r} or this auth id exists already"
+            raise RefusedError(msg)
+        token = account.token.reveal()
+        context.answer(
+            {**_describe(account), "auth_token": token},
+            f"account     {account.name}",
+            f"auth_id     {account.auth_id}",
+            f"auth_token  {token}",
+        )
+
+    @group.command(name="list")
+    def list_all() -> None:
+        """List accounts, without their tokens."""
+        rows = [_describe(account) for account in context.run(list_accounts)]
+        context.answer_table(
+            rows, ("name", "auth_id", "country", "timezone", "policy"), "There are no accounts."
+        )
+
+
+def check_name(name: str) -> str:
+    """A name people can read and type. Raises InputError."""
+    if not name.strip() or not name.isprintable() or len(name) > NAME_LENGTH_MAX:
+        msg = f"a name has 1 to {NAME_LENGTH_MAX} printable characters"
+        raise InputError(msg)
+    return name.strip()
+
+
+def check_country(country: str) -> str:
+    """Two letters, in capitals. Raises InputError."""
+    checked = _check("--country", country.upper(), _COUNTRY, "an ISO 3166 code of two letters")
+    assert checked is not None, "the default is a country"
+    return checked
+
+
+def read_secret(text: str | None) -> str | None:
+    """The text itself, or a line of standard input when it is "-"."""
+    return sys.stdin.readline(SECRET_LENGTH_MAX).strip() if text == "-" else text
+
+
+def _secret(text: str | None) -> Secret | None:
+    return None if text is None else Secret(text)
+
+
+def _check(option: str, text: str | None, form: re.Pattern[str], said: str) -> str | None:
+    if text is not None and not form.fullmatch(text):
+        msg = f"{option}: expected {said}"
+        raise InputError(msg)
+    return text
+
+
+def _check_timezone(name: str) -> str:
+    known = available_timezones()
+    if known and name not in known:  # a machine without time zone data cannot tell
+        msg = f"--timezone: {name!r} is not a known time zone such as Asia/Kolkata"
+        raise InputError(msg)
+    return ZoneInfo(name).key if known else name
+
+
+def _describe(account: Account) -> dict[str, object]:
+    return {
+        "name": account.name,
+        "auth_id": account.auth_id,
+        "country": account.country,
+        "timezone": account.timezone,
+        "policy": account.policy.value,
+        "cooloff_scope": account.cooloff_scope.value,
+        "created_at": to_datetime(account.created_at).isoformat(),
+    }

@@ -1,0 +1,114 @@
+"""What every command shares: the settings asked for, the form of the answer, the way to the database."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from maskline.clock import Clock, SystemClock
+from maskline.config import Settings, load_settings
+from maskline.errors import InputError, RefusedError
+from maskline.store.engine import Store
+from maskline.store.setup import open_store
+
+T = TypeVar("T")
+
+GLOBAL_FLAGS = frozenset({"--json"})
+CONFIG_OPTION = "--config"
+SETTING_OPTIONS = {f"--{name.replace('_', '-')}": name for name in Settings.model_fields}
+
+
+@dataclass(kw_only=True)
+class Context:
+    """One invocation. Commands read settings, open the store and answer through it."""
+
+    config: Path | None = None
+    flags: Mapping[str, str] = field(default_factory=dict)
+    is_json: bool = False
+    clock: Clock = field(default_factory=SystemClock)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The effective settings. Raises ConfigError."""
+        return load_settings(self.config, self.flags)
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """The configured database, which must exist. Raises DatabaseMissingError and DatabaseUnusableError."""
+        store = open_store(self.settings.effective_database_url, self.settings.effective_key_file)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def run(self, workflow: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run one workflow as one durable transaction on the configured database."""
+        with self.store() as store:
+            return store.run(workflow, *args, **kwargs)
+
+    def answer(self, value: object, *lines: str) -> None:
+        """Print `value` as JSON or `lines` for people."""
+        if self.is_json:
+            print(json.dumps(value))
+        else:
+            for line in lines:
+                print(line)
+
+    def answer_table(self, rows: Sequence[Mapping[str, object]], columns: Sequence[str], empty: str) -> None:
+        """Print rows as a JSON array of all their values, or `columns` of them as a table."""
+        if self.is_json or not rows:
+            self.answer(list(rows), empty)
+            return
+        cells = [columns, *([_cell(row[column]) for column in columns] for row in rows)]
+        widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
+        for line in cells:
+            print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+def split_global_options(tokens: Iterable[str]) -> tuple[Context, list[str]]:
+    """Take `--json`, `--config FILE` and `--SETTING VALUE` out of the command line, wherever they stand.
+
+    After `--` everything belongs to the command. Raises InputError when a value is missing.
+    """
+    left: list[str] = []
+    flags: dict[str, str] = {}
+    config: Path | None = None
+    is_json = False
+    remaining = iter(tokens)
+    for token in remaining:
+        option, equals, value = token.partition("=")
+        if token == "--":  # noqa: S105  # the end of options, no password
+            left += [token, *remaining]
+        elif token in GLOBAL_FLAGS:
+            is_json = True
+        elif option == CONFIG_OPTION or option in SETTING_OPTIONS:
+            given = value if equals else next(remaining, None)
+            if given is None:
+                msg = f"{option} needs a value"
+                raise InputError(msg)
+            if option == CONFIG_OPTION:
+                config = Path(given)
+            else:
+                flags[SETTING_OPTIONS[option]] = given
+        else:
+            left.append(token)
+    return Context(config=config, flags=flags, is_json=is_json), left
+
+
+def found(value: T | None, what: str, name: str) -> T:
+    """The value, or a RefusedError that says what is missing."""
+    if value is None:
+        msg = f"there is no {what} {name!r}"
+        raise RefusedError(msg)
+    return value
+
+
+def _cell(value: object) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, list | tuple):
+        return ",".join(str(part) for part in value) or "-"
+    return str(value)

@@ -1,0 +1,78 @@
+"""The command line as a whole: global options, commands, errors and exit codes.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 no database, 130 interrupted.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from cyclopts import App
+from cyclopts.exceptions import CycloptsError
+
+from maskline.cli import account, config, db, number, serve, trunk
+from maskline.cli.context import Context, split_global_options
+from maskline.errors import AppError, InputError
+
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
+
+_EPILOGUE = (
+    "Every command takes --json, --config FILE and each setting as an option (--data-dir DIR, --database-url URL, "
+    "--http-bind HOST:PORT, ...; `maskline config show` lists them), before or after its name."
+)
+
+
+def build_app(context: Context) -> App:
+    """All commands, bound to one invocation."""
+    app = App(
+        name="maskline",
+        help="Maskline, a self-hosted NAT for phone numbers.",
+        help_epilogue=_EPILOGUE,
+        help_format="plaintext",
+        version=version("maskline"),
+        result_action="return_value",
+        print_error=False,
+        exit_on_error=False,
+    )
+    for group in (serve, account, trunk, number, db, config):
+        group.add_commands(app, context)
+    return app
+
+
+def run(tokens: Sequence[str]) -> int:
+    """Run one command line and return its exit code; errors are told on stderr in one sentence."""
+    context = Context(is_json="--json" in tokens)
+    try:
+        context, left = split_global_options(tokens)
+        result = build_app(context)(left)
+    except CycloptsError as error:
+        _tell(context, "input.invalid", f"{_one_line(error)} (try: maskline {_help_hint(error)}--help)")
+        return EXIT_USAGE
+    except AppError as error:
+        _tell(context, error.code, str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has gone; keep the interpreter from complaining once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return InputError.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def _tell(context: Context, code: str, message: str) -> None:
+    if context.is_json:
+        print(json.dumps({"error": {"code": code, "message": message}}), file=sys.stderr)
+    else:
+        print(f"maskline: {message}", file=sys.stderr)
+
+
+def _one_line(error: CycloptsError) -> str:
+    return " ".join(str(error).split())
+
+
+def _help_hint(error: CycloptsError) -> str:
+    return "".join(f"{name} " for name in error.command_chain or ())
