@@ -282,6 +282,9 @@ _unique_while(
     binding.c.virtual_number_id,
     binding.c.code,
 )
+_index_while(
+    "ix_binding_open_strangers", "released_at IS NULL AND answers_strangers", binding.c.virtual_number_id
+)
 _index_while("ix_binding_open_party", "released_at IS NULL", binding.c.party_ref, binding.c.free_at)
 _index_while("ix_binding_open_free", "released_at IS NULL", binding.c.free_at)
 

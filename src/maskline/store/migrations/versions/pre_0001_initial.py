@@ -293,6 +293,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("released_at IS NULL"),
         postgresql_where=sa.text("released_at IS NULL"),
     )
+    op.create_index(
+        "ix_binding_open_strangers",
+        "binding",
+        ["virtual_number_id"],
+        unique=False,
+        sqlite_where=sa.text("released_at IS NULL AND answers_strangers"),
+        postgresql_where=sa.text("released_at IS NULL AND answers_strangers"),
+    )
     op.create_index("ix_binding_route", "binding", ["virtual_number_id", "party_ref", "end_at"], unique=False)
     op.create_index("ix_binding_session_id", "binding", ["session_id"], unique=False)
     op.create_index(

@@ -1,0 +1,261 @@
+"""Rows of bindings: find free numbers, occupy them, let them go."""
+
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, null, select, true, update
+
+from maskline.core.allocation import Candidate, PoolFacts
+from maskline.core.inventory import NumberHealth
+from maskline.core.numbers import ANYONE
+
+from .engine import Tx
+from .schema import binding, masking_session, number_lease, virtual_number
+from .statement import Database, Statement, insert_row
+
+RELEASE_BATCH_SIZE: Final = 500
+"""Bindings the sweeper releases in one transaction; keeps the writer free for calls in between."""
+
+_b: Final = binding.c
+_n: Final = virtual_number.c
+_INSERT_COLUMNS: Final = (
+    "virtual_number_id",
+    "party_ref",
+    "session_id",
+    "role",
+    "can_call",
+    "start_at",
+    "end_at",
+    "free_at",
+    "pin_hash",
+    "answers_strangers",
+)
+_INSERT: Final = Statement(insert_row(binding, *_INSERT_COLUMNS).on_conflict_do_nothing())
+
+
+def _release(*conditions: ColumnElement[bool], batch: int | None = None) -> Statement:
+    """Build the UPDATE that releases lapsed bindings, locking them in one order."""
+    lapsed = (
+        select(_b.id)
+        .where(_b.released_at.is_(None), _b.free_at <= bindparam("now"), *conditions)
+        .order_by(_b.id if batch is None else _b.free_at)
+        .limit(batch)
+        .with_for_update(skip_locked=batch is not None)
+    )
+    return Statement(
+        update(binding).where(_b.id.in_(lapsed.scalar_subquery())).values(released_at=bindparam("now"))
+    )
+
+
+_RELEASE_PARTIES: Final = _release(_b.party_ref.in_([bindparam("first_ref"), bindparam("second_ref")]))
+_RELEASE_PINS: Final = _release(
+    _b.virtual_number_id == bindparam("virtual_number_id"),
+    _b.pin_hash.in_([bindparam("first_pin_hash"), bindparam("second_pin_hash")]),
+)
+_RELEASE_BATCH: Final = _release(batch=RELEASE_BATCH_SIZE)
+
+# KEY SHARE waits for a removal in progress and then sees the number gone; creations do not wait for
+# each other. Sessions that answer strangers exclude one another, since their rule spans rows.
+_usable = select(_n.id).where(_n.id == bindparam("id"), _n.draining_at.is_(None), _n.removed_at.is_(None))
+_HOLD: Final = Statement(_usable.with_for_update(read=True, key_share=True))
+_HOLD_ALONE: Final = Statement(_usable.with_for_update(key_share=True))
+
+
+class Rules(NamedTuple):
+    """What a session asks of the other sessions on its number."""
+
+    is_open: bool
+    """Any stranger is put through: a one-party session without PIN."""
+    answers_strangers: bool
+    """Strangers are asked for a PIN or hear something."""
+    is_cooloff_for_all: bool
+
+
+class Wish(NamedTuple):
+    """What a session asks of its number."""
+
+    account_id: int
+    subaccount_id: int | None
+    country: str | None
+    first_ref: str
+    second_ref: str
+    pair_key: str
+    rules: Rules
+
+
+def load_candidates(
+    tx: Tx, wish: Wish, *, after_id: int, count_max: int, now: int, has_history: bool
+) -> tuple[Candidate, ...]:
+    """Load free numbers after `after_id` in inventory order; with what the policies other than first fit ask."""
+    statement = _candidates(wish.rules, has_history=has_history)
+    params = _wish_params(wish) | {"after_id": after_id, "count_max": count_max, "now": now}
+    if has_history:
+        params["pair_key"] = wish.pair_key
+    return tuple(
+        Candidate(number_id=id_, position=id_, pair_used_at=pair_at, party_used_at=party_at)
+        for id_, pair_at, party_at in tx.rows(statement, **params)
+    )
+
+
+def count_pool(tx: Tx, wish: Wish, *, had_pin_clash: bool, now: int) -> PoolFacts:
+    """Count what is left of the pool condition by condition."""
+    statement = _pool_counts(wish.rules)
+    row = tx.row(statement, **_wish_params(wish), now=now)
+    assert row is not None
+    usable, matching, unoccupied, compatible = (int(count or 0) for count in row)
+    return PoolFacts(
+        usable_count=usable,
+        matching_count=matching,
+        unoccupied_count=unoccupied,
+        compatible_count=compatible,
+        had_pin_clash=had_pin_clash,
+    )
+
+
+def hold_number(tx: Tx, id_: int, *, is_alone: bool) -> bool:
+    """Keep a number from being removed until the transaction ends; False when it is going already.
+
+    On SQLite the write lock does this.
+    """
+    if tx.database is Database.SQLITE:
+        return True
+    return tx.row(_HOLD_ALONE if is_alone else _HOLD, id=id_) is not None
+
+
+def insert_binding(tx: Tx, **columns: Any) -> bool:
+    """Insert a binding; False when the party, PIN or code is taken on the number."""
+    return tx.run(_INSERT, **columns) == 1
+
+
+def release_parties(tx: Tx, first_ref: str, second_ref: str, now: int) -> None:
+    """Let lapsed bindings of two parties go, so that their places can be taken."""
+    tx.run(_RELEASE_PARTIES, first_ref=first_ref, second_ref=second_ref, now=now)
+
+
+def release_pins(tx: Tx, id_: int, hashes: tuple[str | None, str | None], now: int) -> None:
+    """Let lapsed bindings with one of two PINs on a number go."""
+    tx.run(
+        _RELEASE_PINS,
+        virtual_number_id=id_,
+        first_pin_hash=hashes[0],
+        second_pin_hash=hashes[1],
+        now=now,
+    )
+
+
+def release_batch(tx: Tx, now: int) -> int:
+    """Let the next batch of lapsed bindings go; return how many."""
+    return tx.run(_RELEASE_BATCH, now=now)
+
+
+def _wish_params(wish: Wish) -> dict[str, Any]:
+    return {
+        "account_id": wish.account_id,
+        "subaccount_id": wish.subaccount_id or 0,
+        "country": wish.country or "",
+        "first_ref": wish.first_ref,
+        "second_ref": wish.second_ref,
+    }
+
+
+def _leased() -> Select[Any]:
+    """Select from the numbers that serve the account, or its sub-account alone."""
+    return (
+        select()
+        .select_from(number_lease)
+        .join(virtual_number, _n.id == number_lease.c.virtual_number_id)
+        .where(
+            number_lease.c.ended_at.is_(None),
+            number_lease.c.account_id == bindparam("account_id"),
+            func.coalesce(number_lease.c.subaccount_id, 0) == bindparam("subaccount_id"),
+            _n.health == NumberHealth.HEALTHY.value,
+            _n.draining_at.is_(None),
+            _n.removed_at.is_(None),
+        )
+    )
+
+
+def _is_in_country() -> ColumnElement[bool]:
+    wanted = bindparam("country", type_=_n.country.type)
+    return (wanted == "") | (_n.country == wanted)
+
+
+def _is_on_number(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Say whether an unreleased binding with these conditions is on the number."""
+    return (
+        select(_b.id)
+        .where(_b.virtual_number_id == _n.id, _b.released_at.is_(None), *conditions)
+        .correlate(virtual_number)
+        .exists()
+    )
+
+
+def _is_unoccupied() -> ColumnElement[bool]:
+    return ~_is_on_number(_b.party_ref.in_([bindparam("first_ref"), bindparam("second_ref")]))
+
+
+def _is_compatible(rules: Rules) -> ColumnElement[bool]:
+    now = bindparam("now", type_=_b.end_at.type)
+    conditions: list[ColumnElement[bool]] = [true()]
+    if rules.is_open:
+        conditions.append(~_is_on_number(_b.answers_strangers, _b.end_at > now))
+    if rules.answers_strangers:
+        conditions.append(~_is_on_number(_b.party_ref == ANYONE, _b.end_at > now))
+    if rules.is_cooloff_for_all:
+        conditions.append(~_is_on_number(_b.end_at <= now, _b.free_at > now))
+    return and_(*conditions)
+
+
+@lru_cache(maxsize=16)  # four flags
+def _candidates(rules: Rules, *, has_history: bool) -> Statement:
+    pair_used_at: Any = null()
+    party_used_at: Any = null()
+    if has_history:
+        pair_used_at = (
+            select(func.max(masking_session.c.created_at))
+            .where(
+                masking_session.c.account_id == bindparam("account_id"),
+                masking_session.c.pair_key == bindparam("pair_key"),
+                masking_session.c.virtual_number_id == _n.id,
+            )
+            .correlate(virtual_number)
+            .scalar_subquery()
+        )
+        party_used_at = (
+            select(func.max(_b.start_at))
+            .where(
+                _b.virtual_number_id == _n.id,
+                _b.party_ref.in_([bindparam("first_ref"), bindparam("second_ref")]),
+            )
+            .correlate(virtual_number)
+            .scalar_subquery()
+        )
+    compatible = _is_compatible(rules)
+    return Statement(
+        _leased()
+        .add_columns(_n.id, pair_used_at, party_used_at)
+        .where(
+            number_lease.c.virtual_number_id > bindparam("after_id"),
+            _is_in_country(),
+            _is_unoccupied(),
+            compatible,
+        )
+        .order_by(number_lease.c.virtual_number_id)
+        .limit(bindparam("count_max"))
+    )
+
+
+@lru_cache(maxsize=8)  # three flags
+def _pool_counts(rules: Rules) -> Statement:
+    in_country = _is_in_country()
+    unoccupied = and_(in_country, _is_unoccupied())
+    compatible = _is_compatible(rules)
+
+    def count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.sum(case((condition, 1), else_=0))
+
+    return Statement(
+        _leased().add_columns(
+            func.count(), count(in_country), count(unoccupied), count(and_(unoccupied, compatible))
+        )
+    )

@@ -1,0 +1,328 @@
+"""Read masking sessions, one by one and in pages."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
+
+from maskline.core.masking import (
+    LIST_LIMIT_MAX,
+    MICROSECONDS,
+    CallbackMethod,
+    Interaction,
+    InteractionKind,
+    MaskingSession,
+    PinSettings,
+    RecordFormat,
+    Role,
+    SessionEndCause,
+    SessionFilter,
+    SessionPage,
+)
+from maskline.core.numbers import DID, E164
+from maskline.core.secret import Secret
+
+from .engine import Row, Tx
+from .schema import interaction, live_call, masking_session, party, subaccount, virtual_number
+from .statement import Statement
+
+INTERACTION_COUNT_MAX: Final = 1000
+"""Most interactions loaded for one answer; a session's further ones are in its call records."""
+
+_first = party.alias("first_party")
+_second = party.alias("second_party")
+_s: Final = masking_session.c
+_OWN: Final = (
+    "id",
+    "account_id",
+    "subaccount_id",
+    "created_at",
+    "modified_at",
+    "end_at",
+    "ended_at",
+    "end_cause",
+    "call_time_limit_s",
+    "ring_timeout_s",
+    "is_recorded",
+    "record_format",
+    "recording_callback_url",
+    "recording_callback_method",
+    "callback_url",
+    "callback_method",
+    "first_play_url",
+    "second_play_url",
+    "unknown_caller_url",
+    "calls_first",
+    "is_geomatched",
+    "is_single_party",
+    "cooloff_s",
+    "has_pin",
+    "first_pin_sealed",
+    "second_pin_sealed",
+    "pin_is_generated",
+    "pin_length",
+    "pin_prompt_url",
+    "pin_retry_count",
+    "pin_retry_wait_s",
+    "incorrect_pin_url",
+    "is_pin_forced",
+    "last_interaction_at",
+    "total_leg_count",
+    "total_duration_s",
+    "total_billed_s",
+    "first_ref",
+    "second_ref",
+)
+_COLUMNS: Final = (*_OWN, "number", "subaccount_auth_id", "first_sealed", "second_sealed")
+_SELECT: Final[Select[Any]] = (
+    select(
+        *(_s[name] for name in _OWN),
+        virtual_number.c.number,
+        subaccount.c.auth_id,
+        _first.c.sealed,
+        _second.c.sealed,
+    )
+    .join_from(masking_session, virtual_number, virtual_number.c.id == _s.virtual_number_id)
+    .outerjoin(subaccount, subaccount.c.id == _s.subaccount_id)
+    .outerjoin(_first, and_(_first.c.account_id == _s.account_id, _first.c.ref == _s.first_ref))
+    .outerjoin(_second, and_(_second.c.account_id == _s.account_id, _second.c.ref == _s.second_ref))
+)
+_SELECT_ONE: Final = Statement(
+    _SELECT.where(_s.id == bindparam("id"), _s.account_id == bindparam("account_id"))
+)
+_PAGE_KEYS: Final = tuple(f"id_{index}" for index in range(LIST_LIMIT_MAX))
+_SELECT_INTERACTIONS: Final = Statement(
+    select(
+        interaction.c.session_id,
+        interaction.c.kind,
+        interaction.c.call_id,
+        interaction.c.started_at,
+        interaction.c.ended_at,
+        interaction.c.caller_role,
+        interaction.c.leg_count,
+        interaction.c.caller_leg_s,
+        interaction.c.callee_leg_s,
+    )
+    .where(interaction.c.session_id.in_([bindparam(key) for key in _PAGE_KEYS]))
+    .order_by(interaction.c.session_id, interaction.c.id)
+    .limit(INTERACTION_COUNT_MAX)
+)
+_live = (
+    select(_s.id, _s.account_id, _s.start_at, _s.cooloff_s)
+    .where(_s.ended_at.is_(None), _s.end_at > bindparam("now"))
+    .with_for_update(of=masking_session)
+)
+_LOCK_LIVE_ON_NUMBER: Final = Statement(
+    _live.where(_s.virtual_number_id == bindparam("virtual_number_id")).order_by(_s.id)
+)
+_LOCK_ONE: Final = Statement(
+    select(_s.id, _s.account_id, _s.start_at, _s.cooloff_s, _s.end_at)
+    .where(_s.id == bindparam("id"), _s.account_id == bindparam("account_id"))
+    .with_for_update(of=masking_session)
+)
+
+_IS_IN_CALL: Final = (
+    select(live_call.c.call_id)
+    .where(live_call.c.busy_session_id == _s.id)
+    .correlate(masking_session)
+    .exists()
+)
+_DURATION: Final = _s.end_at - _s.created_at
+_CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
+    "first_ref": _s.first_ref == bindparam("first_ref"),
+    "second_ref": _s.second_ref == bindparam("second_ref"),
+    "number": virtual_number.c.number == bindparam("number"),
+    "subaccount_id": _s.subaccount_id == bindparam("subaccount_id"),
+    "active": _s.end_at > bindparam("now"),
+    "expired": _s.end_at <= bindparam("now"),
+    "in-progress": and_(_s.end_at > bindparam("now"), _IS_IN_CALL),
+    "created_from": _s.created_at >= bindparam("created_from"),
+    "created_until": _s.created_at < bindparam("created_until"),
+    "end_from": _s.end_at >= bindparam("end_from"),
+    "end_until": _s.end_at < bindparam("end_until"),
+    "duration_from": bindparam("duration_from") <= _DURATION,
+    "duration_until": bindparam("duration_until") > _DURATION,
+}
+
+
+class LockedSession(NamedTuple):
+    """What ending or changing a session needs to know of it; its row is locked. µs UTC."""
+
+    id: str
+    account_id: int
+    start_at: int
+    cooloff_s: int
+
+
+def load_session(tx: Tx, account_id: int, id_: str) -> MaskingSession | None:
+    """Load a session of an account with its interactions."""
+    row = tx.row(_SELECT_ONE, id=id_, account_id=account_id)
+    return None if row is None else _sessions(tx, [row])[0]
+
+
+def load_session_page(tx: Tx, account_id: int, wanted: SessionFilter, now: int) -> SessionPage:
+    """Load one page of an account's sessions, newest first, and the count of all that match."""
+    params = _filter_params(tx, wanted)
+    names = frozenset(params)
+    if wanted.status is not None:
+        names |= {wanted.status.value}
+        params["now"] = now
+    page, count = _list_statements(names)
+    params["account_id"] = account_id
+    limit = min(wanted.limit, LIST_LIMIT_MAX)
+    rows = tx.rows(page, **params, limit_=limit, offset_=wanted.offset)
+    total = tx.row(count, **params)
+    assert total is not None
+    return SessionPage(sessions=_sessions(tx, rows), total_count=int(total[0]))
+
+
+def lock_session(tx: Tx, account_id: int, id_: str, now: int) -> tuple[LockedSession, bool] | None:
+    """Lock a session of an account; the flag says whether its window is still open at `now`."""
+    row = tx.row(_LOCK_ONE, id=id_, account_id=account_id)
+    return None if row is None else (LockedSession(*row[:4]), now < row[4])
+
+
+def lock_live_sessions_on(tx: Tx, virtual_number_id: int, now: int) -> tuple[LockedSession, ...]:
+    """Lock every live session of a number."""
+    found = tx.rows(_LOCK_LIVE_ON_NUMBER, virtual_number_id=virtual_number_id, now=now)
+    return tuple(LockedSession(*row) for row in found)
+
+
+@lru_cache(maxsize=512)  # combinations of filters in use; each is a few kilobytes
+def _list_statements(names: frozenset[str]) -> tuple[Statement, Statement]:
+    conditions = [_s.account_id == bindparam("account_id")]
+    conditions += [_CONDITIONS[name] for name in sorted(names)]
+    page = (
+        _SELECT.where(*conditions)
+        .order_by(_s.created_at.desc(), _s.id.desc())
+        .limit(bindparam("limit_"))
+        .offset(bindparam("offset_"))
+    )
+    count = (
+        select(func.count())
+        .select_from(masking_session)
+        .join(virtual_number, virtual_number.c.id == _s.virtual_number_id)
+        .where(*conditions)
+    )
+    return Statement(page), Statement(count)
+
+
+def _filter_params(tx: Tx, wanted: SessionFilter) -> dict[str, Any]:
+    def ref(number: E164 | None) -> str | None:
+        return None if number is None else tx.keys.ref(number)
+
+    def us(seconds: int | None) -> int | None:
+        return None if seconds is None else seconds * MICROSECONDS
+
+    params = {
+        "first_ref": ref(wanted.first),
+        "second_ref": ref(wanted.second),
+        "number": wanted.virtual_number,
+        "subaccount_id": wanted.subaccount_id,
+        "created_from": wanted.created_at.from_,
+        "created_until": wanted.created_at.until,
+        "end_from": wanted.ends_at.from_,
+        "end_until": wanted.ends_at.until,
+        "duration_from": us(wanted.duration_s.from_),
+        "duration_until": us(wanted.duration_s.until),
+    }
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _sessions(tx: Tx, rows: Iterable[Row]) -> tuple[MaskingSession, ...]:
+    named: list[dict[str, Any]] = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+    interactions: dict[str, list[Interaction]] = {it["id"]: [] for it in named}
+    has_first = {it["id"]: it["first_ref"] is not None for it in named}
+    if any(it["last_interaction_at"] is not None for it in named):
+        ids = [*interactions, *[None] * (LIST_LIMIT_MAX - len(interactions))]
+        for row in tx.rows(_SELECT_INTERACTIONS, **dict(zip(_PAGE_KEYS, ids, strict=True))):
+            interactions[row[0]].append(_interaction(row, has_first=has_first[row[0]]))
+    return tuple(_session(tx, it, tuple(interactions[it["id"]])) for it in named)
+
+
+def _session(tx: Tx, it: dict[str, Any], interactions: tuple[Interaction, ...]) -> MaskingSession:
+    cause = it["end_cause"]
+    single = it["is_single_party"]
+    return MaskingSession(
+        id=it["id"],
+        account_id=it["account_id"],
+        subaccount_id=it["subaccount_id"],
+        subaccount_auth_id=it["subaccount_auth_id"],
+        virtual_number=DID(it["number"]),
+        first=_party(tx, it, "first"),
+        second=_party(tx, it, "second"),
+        created_at=it["created_at"],
+        modified_at=it["modified_at"],
+        ends_at=it["end_at"],
+        ended_at=it["ended_at"],
+        end_cause=None if cause is None else SessionEndCause(cause),
+        call_time_limit_s=it["call_time_limit_s"],
+        ring_timeout_s=it["ring_timeout_s"],
+        is_recorded=bool(it["is_recorded"]),
+        record_format=RecordFormat(it["record_format"]),
+        recording_callback_url=it["recording_callback_url"],
+        recording_callback_method=CallbackMethod(it["recording_callback_method"]),
+        callback_url=it["callback_url"],
+        callback_method=CallbackMethod(it["callback_method"]),
+        first_play_url=it["first_play_url"],
+        second_play_url=it["second_play_url"],
+        unknown_caller_url=it["unknown_caller_url"],
+        calls_first=bool(it["calls_first"]),
+        pin=_pin(tx, it) if it["has_pin"] else None,
+        is_geomatched=bool(it["is_geomatched"]),
+        is_single_party=None if single is None else bool(single),
+        cooloff_s=it["cooloff_s"],
+        last_interaction_at=it["last_interaction_at"],
+        total_leg_count=it["total_leg_count"],
+        total_duration_s=it["total_duration_s"],
+        total_billed_s=it["total_billed_s"],
+        interactions=interactions,
+    )
+
+
+def _party(tx: Tx, it: dict[str, Any], which: str) -> E164 | None:
+    sealed = it[f"{which}_sealed"]
+    return None if sealed is None else tx.keys.unseal_party(it["account_id"], it[f"{which}_ref"], sealed)
+
+
+def _pin(tx: Tx, it: dict[str, Any]) -> PinSettings:
+    def secret(which: str) -> Secret | None:
+        sealed = it[f"{which}_pin_sealed"]
+        return None if sealed is None else Secret(tx.keys.unseal(sealed, pin_place(it["id"], which)))
+
+    return PinSettings(
+        first=secret("first"),
+        second=secret("second"),
+        is_generated=bool(it["pin_is_generated"]),
+        length=it["pin_length"],
+        prompt_url=it["pin_prompt_url"],
+        retry_count=it["pin_retry_count"],
+        retry_wait_s=it["pin_retry_wait_s"],
+        incorrect_url=it["incorrect_pin_url"],
+        is_forced=bool(it["is_pin_forced"]),
+    )
+
+
+def pin_place(session_id: str, which: str) -> str:
+    """Name the place of a sealed PIN, as `Keys.seal` wants it."""
+    return f"masking_session.{which}_pin_sealed:{session_id}"
+
+
+def _interaction(row: Row, *, has_first: bool) -> Interaction:
+    _, kind, call_id, started_at, ended_at, role, leg_count, caller_leg_s, callee_leg_s = row
+    # The stranger of a one-party session stands where the session has no party.
+    is_caller_first = role == Role.FIRST or (role == Role.ANYONE and not has_first)
+    is_callee_placed = leg_count == 2
+    return Interaction(
+        kind=InteractionKind(kind),
+        call_id=call_id,
+        started_at=started_at,
+        ended_at=ended_at,
+        caller_role=Role(role),
+        leg_count=leg_count,
+        first_leg_s=caller_leg_s if is_caller_first else callee_leg_s,
+        second_leg_s=callee_leg_s if is_caller_first else caller_leg_s,
+        is_first_placed=is_caller_first or is_callee_placed,
+        is_second_placed=not is_caller_first or is_callee_placed,
+    )

@@ -1,0 +1,109 @@
+"""Make, find and authenticate accounts."""
+
+import hmac
+from dataclasses import dataclass, replace
+from typing import Final
+
+from maskline.core.inventory import Account, NewAccount, Subaccount
+from maskline.core.secret import Secret
+from maskline.store import accounts as rows
+from maskline.store.engine import Tx
+
+_ID_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # 32 letters: five bits of a random byte, evenly
+_TOKEN_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"  # noqa: S105 - six bits
+_ID_LENGTH: Final = 18  # after MA or SA; 90 bits
+_TOKEN_LENGTH: Final = 40  # 240 bits, and what Plivo's tokens have
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountExists:
+    """An account of that name or auth id is there already."""
+
+
+def create_account(tx: Tx, new: NewAccount, now: int) -> Account | AccountExists:
+    """Make an account, drawing the auth id and token that were not given."""
+    auth_id = new.auth_id or _draw_id(tx, "MA")
+    token = new.token or _draw_token(tx)
+    id_ = rows.insert_account(
+        tx,
+        auth_id=auth_id,
+        token=token,
+        name=new.name,
+        country=new.country,
+        timezone=new.timezone,
+        policy=new.policy,
+        cooloff_scope=new.cooloff_scope,
+        created_at=now,
+    )
+    if id_ is None:
+        return AccountExists()
+    return Account(
+        id=id_,
+        auth_id=auth_id,
+        name=new.name,
+        country=new.country,
+        timezone=new.timezone,
+        token=token,
+        policy=new.policy,
+        cooloff_scope=new.cooloff_scope,
+        created_at=now,
+    )
+
+
+def create_subaccount(tx: Tx, account: Account, name: str, now: int) -> Subaccount | AccountExists:
+    """Make a sub-account with credentials of its own."""
+    auth_id, token = _draw_id(tx, "SA"), _draw_token(tx)
+    id_ = rows.insert_subaccount(
+        tx, auth_id=auth_id, token=token, account_id=account.id, name=name, created_at=now
+    )
+    if id_ is None:
+        return AccountExists()
+    return Subaccount(id=id_, account_id=account.id, auth_id=auth_id, name=name, token=token, created_at=now)
+
+
+def authenticate(tx: Tx, auth_id: str, token: str) -> Account | None:
+    """Return the account whose credentials these are; with `subaccount` set when they are a sub-account's.
+
+    The comparison takes the same time wherever the first difference is.
+    """
+    if auth_id.startswith("SA"):
+        subaccount = rows.load_subaccount(tx, auth_id)
+        if subaccount is None or not _is_same(subaccount.token, token):
+            return None
+        account = rows.load_account(tx, id_=subaccount.account_id)
+        return None if account is None else replace(account, subaccount=subaccount)
+    account = rows.load_account(tx, auth_id=auth_id)
+    return account if account is not None and _is_same(account.token, token) else None
+
+
+def load_account(tx: Tx, *, auth_id: str | None = None, name: str | None = None) -> Account | None:
+    """Load the account with this auth id or, without one, this name."""
+    return rows.load_account(tx, auth_id=auth_id, name=name)
+
+
+def load_subaccount(tx: Tx, account: Account, auth_id: str) -> Subaccount | None:
+    """Load a sub-account of this account."""
+    found = rows.load_subaccount(tx, auth_id)
+    return found if found is not None and found.account_id == account.id else None
+
+
+def list_accounts(tx: Tx) -> tuple[Account, ...]:
+    """List accounts, oldest first."""
+    return rows.load_accounts(tx)
+
+
+def list_subaccounts(tx: Tx, account: Account) -> tuple[Subaccount, ...]:
+    """List an account's sub-accounts, oldest first."""
+    return rows.load_subaccounts(tx, account.id)
+
+
+def _is_same(secret: Secret, given: str) -> bool:
+    return hmac.compare_digest(secret.reveal().encode(), given.encode(errors="surrogatepass"))
+
+
+def _draw_id(tx: Tx, prefix: str) -> str:
+    return prefix + "".join(_ID_ALPHABET[byte & 31] for byte in tx.random_bytes(_ID_LENGTH))
+
+
+def _draw_token(tx: Tx) -> Secret:
+    return Secret("".join(_TOKEN_ALPHABET[byte & 63] for byte in tx.random_bytes(_TOKEN_LENGTH)))

@@ -1,0 +1,364 @@
+"""Agree on a masking session: find it a number, or update the live one of the same pair."""
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from enum import Enum, auto
+from typing import Any, Final, NamedTuple
+
+from maskline.core.allocation import (
+    CANDIDATE_COUNT_MAX,
+    Candidate,
+    PoolExhausted,
+    explain_exhaustion,
+    order_candidates,
+)
+from maskline.core.events import EventKind
+from maskline.core.inventory import Account, AllocationPolicy, CooloffScope
+from maskline.core.masking import (
+    CALL_TIME_LIMIT_S_DEFAULT,
+    MICROSECONDS,
+    RING_TIMEOUT_S_DEFAULT,
+    SESSION_EXPIRY_S_DEFAULT,
+    CallbackMethod,
+    NewMaskingSession,
+    PartyIsVirtual,
+    PinSettings,
+    RecordFormat,
+    Role,
+    SessionCreated,
+)
+from maskline.core.numbers import ANYONE, PartyRef
+from maskline.store import bindings, numbers, outbox, session_writes, sessions
+from maskline.store.bindings import Rules, Wish
+from maskline.store.engine import RetryableError, Tx
+
+_PAGE_SIZE: Final = 8
+"""Candidates of one look with first fit: the first is free unless others are creating at this moment."""
+_PIN_DRAW_COUNT_MAX: Final = 8
+"""Pairs of PINs drawn for one number before the next number is tried."""
+_PAIR_KEY_LENGTH: Final = 32
+
+_NO_PIN: Final = PinSettings()
+
+
+class _Request(NamedTuple):
+    """A request with everything that does not depend on the number it gets."""
+
+    account: Account
+    new: NewMaskingSession
+    session_id: str
+    first_ref: PartyRef | None
+    second_ref: PartyRef | None
+    wish: Wish
+    now: int
+    end_at: int
+
+    @property
+    def is_one_party(self) -> bool:
+        return self.first_ref is None or self.second_ref is None
+
+
+class _Pins(NamedTuple):
+    first: str
+    second: str
+
+
+class _Outcome(Enum):
+    """What became of one number."""
+
+    DONE = auto()
+    PAIR_EXISTS = auto()
+    PINS_TAKEN = auto()
+    NUMBER_TAKEN = auto()
+
+
+def create_masking_session(
+    tx: Tx, account: Account, new: NewMaskingSession, now: int
+) -> SessionCreated | PoolExhausted | PartyIsVirtual:
+    """Make a session, or update the live one of the same ordered pair (and sub-account).
+
+    On update the given updatable fields replace, absent ones stay, and the end becomes now plus the
+    given or default expiry; what is fixed at creation stays as it stands. `new` names at least one party.
+
+    Source: DESIGN section 4; plivo.md sections 2 and 6.
+    """
+    request = _prepare(tx, account, new, now)
+    ours = numbers.load_virtual_refs(tx, request.first_ref, request.second_ref)
+    if request.first_ref in ours:
+        return PartyIsVirtual(role=Role.FIRST)
+    if request.second_ref in ours:
+        return PartyIsVirtual(role=Role.SECOND)
+    session_writes.release_lapsed_pair(tx, account.id, request.wish.pair_key, now)
+    if (updated := _update_live(tx, request)) is not None:
+        return updated
+    return _allocate(tx, request)
+
+
+def _prepare(tx: Tx, account: Account, new: NewMaskingSession, now: int) -> _Request:
+    assert new.first is not None or new.second is not None, "a session names a party"
+    first_ref = None if new.first is None else tx.keys.ref(new.first)
+    second_ref = None if new.second is None else tx.keys.ref(new.second)
+    assert first_ref != second_ref, "the parties of a session differ"
+    registered = new.first or new.second
+    assert registered is not None
+    is_one_party = first_ref is None or second_ref is None
+    rules = Rules(
+        is_open=is_one_party and new.pin is None,
+        answers_strangers=new.pin is not None or bool(new.unknown_caller_url),
+        is_cooloff_for_all=account.cooloff_scope is CooloffScope.NUMBER,
+    )
+    pair = f"{new.subaccount_id or 0}|{first_ref or ANYONE}|{second_ref or ANYONE}"
+    wish = Wish(
+        account_id=account.id,
+        subaccount_id=new.subaccount_id,
+        country=registered.region if new.is_geomatched else None,
+        first_ref=first_ref or (ANYONE if rules.is_open else second_ref or ANYONE),
+        second_ref=second_ref or (ANYONE if rules.is_open else first_ref or ANYONE),
+        pair_key=hashlib.sha256(pair.encode()).hexdigest()[:_PAIR_KEY_LENGTH],
+        rules=rules,
+    )
+    return _Request(
+        account=account,
+        new=new,
+        session_id=str(uuid.UUID(bytes=tx.random_bytes(16), version=4)),
+        first_ref=first_ref,
+        second_ref=second_ref,
+        wish=wish,
+        now=now,
+        end_at=now + (new.expires_in_s or SESSION_EXPIRY_S_DEFAULT) * MICROSECONDS,
+    )
+
+
+def _update_live(tx: Tx, request: _Request) -> SessionCreated | None:
+    """Update the live session of the pair, if there is one."""
+    account, new, now = request.account, request.new, request.now
+    live = session_writes.lock_live_pair(tx, account.id, request.wish.pair_key, now)
+    if live is None:
+        return None
+    should_call_first = new.calls_first and not session_writes.has_recent_call(tx, live, now)
+    sequence = session_writes.update_session(
+        tx,
+        live,
+        end_at=request.end_at,
+        now=now,
+        call_time_limit_s=new.call_time_limit_s,
+        ring_timeout_s=new.ring_timeout_s,
+        is_recorded=new.is_recorded,
+        record_format=new.record_format,
+        recording_callback_url=new.recording_callback_url,
+        recording_callback_method=new.recording_callback_method,
+        callback_url=new.callback_url,
+        callback_method=new.callback_method,
+        first_play_url=new.first_play_url,
+        second_play_url=new.second_play_url,
+        called_first_at=now if should_call_first else None,
+    )
+    _emit(tx, EventKind.SESSION_UPDATED, request, live.id, sequence)
+    return _created(tx, request, live.id, is_new=False, should_call_first=should_call_first)
+
+
+def _allocate(tx: Tx, request: _Request) -> SessionCreated | PoolExhausted:
+    """Try free numbers in the policy's order until one takes the session and its bindings."""
+    wish, now = request.wish, request.now
+    _insert_parties(tx, request)
+    bindings.release_parties(tx, wish.first_ref, wish.second_ref, now)
+    had_pin_clash = False
+    for candidate in _candidates(tx, request):
+        match _occupy(tx, request, candidate.number_id):
+            case _Outcome.DONE:
+                _emit(tx, EventKind.SESSION_CREATED, request, request.session_id, 1)
+                calls_first = request.new.calls_first
+                return _created(tx, request, request.session_id, is_new=True, should_call_first=calls_first)
+            case _Outcome.PAIR_EXISTS:
+                if (updated := _update_live(tx, request)) is not None:
+                    return updated
+                raise RetryableError  # it was ended between our insert and our look
+            case _Outcome.PINS_TAKEN:
+                had_pin_clash = True
+            case _Outcome.NUMBER_TAKEN:
+                pass
+    return explain_exhaustion(bindings.count_pool(tx, wish, had_pin_clash=had_pin_clash, now=now))
+
+
+def _insert_parties(tx: Tx, request: _Request) -> None:
+    given = ((request.first_ref, request.new.first), (request.second_ref, request.new.second))
+    present = [(ref, number) for ref, number in given if ref is not None and number is not None]
+    for ref, number in sorted(present, key=lambda it: it[0]):  # one order, so that creators do not deadlock
+        session_writes.insert_party(tx, request.account.id, ref, number, request.now)
+
+
+def _candidates(tx: Tx, request: _Request) -> Iterator[Candidate]:
+    """Yield free numbers in the policy's order, at most CANDIDATE_COUNT_MAX."""
+    policy = request.account.policy
+    if policy is not AllocationPolicy.FIRST_FIT:
+        free = bindings.load_candidates(
+            tx, request.wish, after_id=0, count_max=CANDIDATE_COUNT_MAX, now=request.now, has_history=True
+        )
+        yield from order_candidates(policy, free)
+        return
+    after_id = 0
+    for _ in range(CANDIDATE_COUNT_MAX // _PAGE_SIZE):
+        free = bindings.load_candidates(
+            tx, request.wish, after_id=after_id, count_max=_PAGE_SIZE, now=request.now, has_history=False
+        )
+        yield from order_candidates(policy, free)
+        if len(free) < _PAGE_SIZE:
+            return
+        after_id = free[-1].number_id
+
+
+def _occupy(tx: Tx, request: _Request, number_id: int) -> _Outcome:
+    """Put the session on a number; with generated PINs, draw others when they are taken there."""
+    pin = request.new.pin
+    if pin is None:
+        return _try_number(tx, request, number_id, None)
+    if not pin.is_generated:
+        assert pin.first is not None, "PINs are given or generated"
+        assert pin.second is not None, "PINs are given or generated"
+        return _try_number(tx, request, number_id, _Pins(pin.first.reveal(), pin.second.reveal()))
+    outcome = _Outcome.PINS_TAKEN
+    for _ in range(_PIN_DRAW_COUNT_MAX):
+        outcome = _try_number(tx, request, number_id, _draw_pins(tx, pin.length))
+        if outcome is not _Outcome.PINS_TAKEN:
+            break
+    return outcome
+
+
+def _try_number(tx: Tx, request: _Request, number_id: int, pins: _Pins | None) -> _Outcome:
+    """Insert the session and its bindings on a number, all or nothing."""
+    rules = request.wish.rules
+    is_alone = rules.is_open or rules.answers_strangers
+    if not bindings.hold_number(tx, number_id, is_alone=is_alone):
+        return _Outcome.NUMBER_TAKEN
+    hashes: tuple[str | None, str | None] = (None, None)
+    if pins is not None:
+        hashes = (tx.keys.pin_hash(pins.first), tx.keys.pin_hash(pins.second))
+        bindings.release_pins(tx, number_id, hashes, request.now)
+    with tx.savepoint() as savepoint:
+        if not session_writes.insert_session(tx, **_session_columns(tx, request, number_id, pins)):
+            savepoint.undo()
+            return _Outcome.PAIR_EXISTS
+        if not _insert_bindings(tx, request, number_id, hashes):
+            savepoint.undo()
+            return _Outcome.NUMBER_TAKEN if pins is None else _Outcome.PINS_TAKEN
+    return _Outcome.DONE
+
+
+def _insert_bindings(
+    tx: Tx, request: _Request, number_id: int, hashes: tuple[str | None, str | None]
+) -> bool:
+    first_hash, second_hash = hashes
+    wanted: list[tuple[str, Role, str | None]] = []
+    if request.first_ref is not None:
+        wanted.append((request.first_ref, Role.FIRST, first_hash))
+    if request.second_ref is not None:
+        wanted.append((request.second_ref, Role.SECOND, second_hash))
+    if request.wish.rules.is_open:
+        wanted.append((ANYONE, Role.ANYONE, None))
+    elif request.is_one_party:
+        # The other PIN is nobody's: it hangs on a reference that no number has.
+        other = first_hash if request.first_ref is None else second_hash
+        wanted.append((tx.random_bytes(16).hex(), Role.ANYONE, other))
+    free_at = request.end_at + request.new.cooloff_s * MICROSECONDS
+    return all(
+        bindings.insert_binding(
+            tx,
+            virtual_number_id=number_id,
+            party_ref=ref,
+            session_id=request.session_id,
+            role=role.value,
+            can_call=True,
+            start_at=request.now,
+            end_at=request.end_at,
+            free_at=free_at,
+            pin_hash=pin_hash,
+            answers_strangers=request.wish.rules.answers_strangers,
+        )
+        for ref, role, pin_hash in sorted(wanted)
+    )
+
+
+def _session_columns(tx: Tx, request: _Request, number_id: int, pins: _Pins | None) -> dict[str, Any]:
+    new, id_ = request.new, request.session_id
+    pin = new.pin or _NO_PIN
+    sealed: tuple[bytes | None, bytes | None] = (None, None)
+    if pins is not None:
+        sealed = (
+            tx.keys.seal(pins.first, sessions.pin_place(id_, "first")),
+            tx.keys.seal(pins.second, sessions.pin_place(id_, "second")),
+        )
+    return {
+        "id": id_,
+        "account_id": request.account.id,
+        "subaccount_id": new.subaccount_id,
+        "virtual_number_id": number_id,
+        "kind": "one-party" if request.is_one_party else "pair",
+        "first_ref": request.first_ref,
+        "second_ref": request.second_ref,
+        "pair_key": request.wish.pair_key,
+        "created_at": request.now,
+        "modified_at": request.now,
+        "start_at": request.now,
+        "end_at": request.end_at,
+        "cooloff_s": new.cooloff_s,
+        "call_time_limit_s": new.call_time_limit_s or CALL_TIME_LIMIT_S_DEFAULT,
+        "ring_timeout_s": new.ring_timeout_s or RING_TIMEOUT_S_DEFAULT,
+        "is_recorded": bool(new.is_recorded),
+        "record_format": (new.record_format or RecordFormat.MP3).value,
+        "recording_callback_url": new.recording_callback_url or "",
+        "recording_callback_method": (new.recording_callback_method or CallbackMethod.POST).value,
+        "callback_url": new.callback_url or "",
+        "callback_method": (new.callback_method or CallbackMethod.POST).value,
+        "first_play_url": new.first_play_url or "",
+        "second_play_url": new.second_play_url or "",
+        "unknown_caller_url": new.unknown_caller_url or "",
+        "calls_first": new.calls_first,
+        "called_first_at": request.now if new.calls_first else None,
+        "is_geomatched": new.is_geomatched,
+        "is_single_party": new.is_single_party,
+        "has_pin": new.pin is not None,
+        "first_pin_sealed": sealed[0],
+        "second_pin_sealed": sealed[1],
+        "pin_is_generated": pin.is_generated,
+        "pin_length": pin.length,
+        "pin_prompt_url": pin.prompt_url,
+        "pin_retry_count": pin.retry_count,
+        "pin_retry_wait_s": pin.retry_wait_s,
+        "incorrect_pin_url": pin.incorrect_url,
+        "is_pin_forced": pin.is_forced,
+        "total_leg_count": 0,
+        "total_duration_s": 0,
+        "total_billed_s": 0,
+        "event_count": 1,
+    }
+
+
+def _draw_pins(tx: Tx, length: int) -> _Pins:
+    """Draw two different PINs; 16 bytes over 10**15 leave no bias worth naming."""
+
+    def draw() -> str:
+        return str(int.from_bytes(tx.random_bytes(16)) % 10**length).zfill(length)
+
+    first = second = draw()
+    while second == first:
+        second = draw()
+    return _Pins(first, second)
+
+
+def _created(tx: Tx, request: _Request, id_: str, *, is_new: bool, should_call_first: bool) -> SessionCreated:
+    session = sessions.load_session(tx, request.account.id, id_)
+    assert session is not None, "written in this transaction"
+    return SessionCreated(session=session, is_new=is_new, should_call_first=should_call_first)
+
+
+def _emit(tx: Tx, kind: EventKind, request: _Request, session_id: str, sequence: int) -> None:
+    outbox.insert_event(
+        tx,
+        kind,
+        account_id=request.account.id,
+        session_id=session_id,
+        sequence=sequence,
+        occurred_at=request.now,
+        facts={"first": request.first_ref, "second": request.second_ref, "ends_at": request.end_at},
+    )
