@@ -188,6 +188,9 @@ class Settings(BaseSettings):
     sip_tls_bind: BindAddress | None = Field(None, description="Where SIP over TLS listens (HOST:PORT).")
     sip_tls_cert: Path | None = Field(None, description="PEM file: certificate chain for SIP over TLS.")
     sip_tls_key: Path | None = Field(None, description="PEM file: private key for SIP over TLS.")
+    sandbox_bind: BindAddress = Field(
+        Address("127.0.0.1", 5070), description="Where the sandbox carrier of serve --sandbox listens (HOST:PORT)."
+    )
     rtp_bind: Hosts = Field(
         ("127.0.0.1",), description="Local addresses of media; a comma separates IPv4 and IPv6."
     )
@@ -308,6 +311,7 @@ def render_settings(settings: Settings) -> dict[str, str | int | None]:
         "http_bind": settings.http_bind,
         "sip_bind": settings.sip_bind,
         "sip_tls_bind": settings.sip_tls_bind,
+        "sandbox_bind": settings.sandbox_bind,
         "rtp_ports": settings.rtp_ports,
     }
     return {name: _render_value(value) for name, value in told.items()}

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from maskline.config import Address, Settings
 from maskline.core.inventory import Account
 from maskline.core.numbers import DID
 from maskline.engine.housekeeping import Housekeeping
+from maskline.engine.media_client import MediaRelay
 from maskline.engine.media_supervisor import MediaSupervisor
 from maskline.engine.media_types import EngineSettings, Family
 from maskline.engine.runner import AsyncioRunner
@@ -42,6 +44,7 @@ class Service:
     """A running service and where it is reached."""
 
     switch: Switch
+    relay: MediaRelay
     http_address: tuple[str, int]
     sip_address: tuple[str, int]
     sandbox_address: tuple[str, int] | None = None
@@ -50,7 +53,9 @@ class Service:
 
 
 @asynccontextmanager
-async def run_service(settings: Settings, *, sandbox: bool, clock: Clock | None = None) -> AsyncIterator[Service]:
+async def run_service(
+    settings: Settings, *, sandbox: bool, clock: Clock | None = None
+) -> AsyncIterator[Service]:
     """Run every role in this process until the block ends."""
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
@@ -62,9 +67,9 @@ async def run_service(settings: Settings, *, sandbox: bool, clock: Clock | None 
         store = WorkflowStore(threads, SWITCH_ID)
         switch: Switch  # sockets and switch need each other; nothing arrives before both are there
         sockets = SipSockets(
-            receive=lambda data, flow: switch.receive(data, flow),
-            closed=lambda flow: switch.flow_closed(flow),
-            is_trusted=lambda address: switch.trunks.is_trusted(address),
+            receive=lambda data, flow: switch.receive(data, flow),  # noqa: PLW0108  # not there yet
+            closed=lambda flow: switch.flow_closed(flow),  # noqa: PLW0108
+            is_trusted=lambda address: switch.trunks.is_trusted(address),  # noqa: PLW0108
         )
         stack.push_async_callback(sockets.close)
         for address in settings.sip_bind:
@@ -74,9 +79,11 @@ async def run_service(settings: Settings, *, sandbox: bool, clock: Clock | None 
         stack.push_async_callback(_stop_switch, switch)
 
         sip_address = next(iter(sockets.local.values()))
-        service = Service(switch=switch, http_address=("", 0), sip_address=sip_address)
+        service = Service(
+            switch=switch, relay=supervisor.relay, http_address=("", 0), sip_address=sip_address
+        )
         if sandbox:
-            socket = await open_sandbox_socket("127.0.0.1", settings.sandbox_port)
+            socket = await open_sandbox_socket(*settings.sandbox_bind)
             stack.callback(socket.close)
             await _start_sandbox(service, socket, threads, clock)
 
@@ -111,7 +118,8 @@ async def serve(settings: Settings, *, sandbox: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with run_service(settings, sandbox=sandbox) as service:
-        print(render_banner(service), flush=True)
+        sys.stdout.write(render_banner(service) + "\n")
+        sys.stdout.flush()
         await stop.wait()
         _log.info("service.stopping")
 
@@ -133,7 +141,7 @@ def render_banner(service: Service) -> str:
             f"  auth id     {account.auth_id}",
             f"  auth token  {token}",
             f"  numbers     {' '.join(service.numbers)}",
-            f"  phones      register at {Address(*service.sandbox_address)} (UDP) with a phone number as user name, any password",
+            f"  phones      register at {Address(*service.sandbox_address)} over UDP; user name: a phone number",
             "",
             "Create a masking session:",
             f"  curl -u {account.auth_id}:{token} -H 'Content-Type: application/json' \\",
@@ -200,9 +208,15 @@ def _build_switch(
     )
 
 
-async def _start_sandbox(service: Service, socket: SandboxSocket, threads: StoreThreads, clock: Clock) -> None:
+async def _start_sandbox(
+    service: Service, socket: SandboxSocket, threads: StoreThreads, clock: Clock
+) -> None:
     prepared = await threads.write(prepare_sandbox, socket.address, clock.now())
-    service.sandbox_address, service.account, service.numbers = socket.address, prepared.account, prepared.numbers
+    service.sandbox_address, service.account, service.numbers = (
+        socket.address,
+        prepared.account,
+        prepared.numbers,
+    )
     socket.carrier = SandboxCarrier(
         address=socket.address, switch=service.sip_address, country=prepared.account.country
     )
@@ -223,7 +237,7 @@ async def _stop_switch(switch: Switch) -> None:
     switch.stop()
     with suppress(TimeoutError):
         async with asyncio.timeout(STOP_TIMEOUT_S):
-            while switch.calls:
+            while switch.calls:  # noqa: ASYNC110  # twice a second at most, once in a process's life
                 await asyncio.sleep(0.02)
 
 

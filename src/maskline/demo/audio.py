@@ -5,14 +5,15 @@ import os
 from collections.abc import Callable
 from typing import cast
 
-from maskline.media.codecs import Codec
+from maskline.media.g711 import Law
 from maskline.media.rtp import RTPPacket, parse_rtp, render_rtp
-from maskline.media.tone import decode_g711, encode_tone
+from maskline.media.tone import hears_only, make_tone, measure_payloads_db
 from maskline.tasks import spawn
 
 FRAME_S = 0.02
 SAMPLES_PER_FRAME = 160  # 20 ms at 8000 Hz
-SAMPLE_RATE_HZ = 8000
+FRAME_COUNT_MAX = 3_000  # a minute: a demonstration that goes on for longer has gone wrong
+SETTLE_FRAME_COUNT = 5  # the first packets arrive while the far side is still being connected
 
 
 class Audio(asyncio.DatagramProtocol):
@@ -25,7 +26,7 @@ class Audio(asyncio.DatagramProtocol):
         self._keep = keep
         self._transport: asyncio.DatagramTransport | None = None
         self._task: asyncio.Task[None] | None = None
-        self._codec: Codec | None = None
+        self._law = Law.MU
 
     async def open(self) -> None:
         """Bind an RTP socket."""
@@ -38,12 +39,12 @@ class Audio(asyncio.DatagramProtocol):
         assert self._transport is not None
         return cast("int", self._transport.get_extra_info("sockname")[1])
 
-    def start(self, remote: tuple[str, int], codec: Codec) -> None:
+    def start(self, remote: tuple[str, int], law: Law) -> None:
         """Send the tone to `remote` until `stop`; forget what was heard before."""
         self.stop()
         self.heard = []
-        self._codec = codec
-        self._task = spawn(self._send(remote, codec), name="phone.audio")
+        self._law = law
+        self._task = spawn(self._send(remote, law), name="phone.audio")
 
     def stop(self) -> None:
         """Be silent."""
@@ -57,32 +58,35 @@ class Audio(asyncio.DatagramProtocol):
         if self._transport is not None:
             self._transport.close()
 
-    def samples(self) -> list[int]:
-        """What was heard in the current call, as 16-bit samples."""
-        assert self._codec is not None
-        return [sample for payload in self.heard for sample in decode_g711(self._codec.name, payload)]
+    def hears_only(self, tone_hz: int) -> bool:
+        """Whether what was heard is `tone_hz` and not our own tone."""
+        return hears_only(self.levels_db(tone_hz), tone_hz)
+
+    def levels_db(self, tone_hz: int) -> dict[int, float]:
+        """How loud `tone_hz` and our own tone were."""
+        return measure_payloads_db(self.heard[SETTLE_FRAME_COUNT:], self._law, (tone_hz, self.tone_hz))
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:  # noqa: ARG002
         """Keep a packet."""
         self._keep(data)
         packet = parse_rtp(data)
-        if self._codec is not None and packet.payload_type == self._codec.payload_type:
+        if packet.payload_type == self._law:
             self.heard.append(packet.payload)
 
-    async def _send(self, remote: tuple[str, int], codec: Codec) -> None:
+    async def _send(self, remote: tuple[str, int], law: Law) -> None:
         assert self._transport is not None
         loop = asyncio.get_running_loop()
-        ssrc = int.from_bytes(os.urandom(4))
+        source = int.from_bytes(os.urandom(4))
+        payloads = make_tone(self.tone_hz, law)
         started = loop.time()
-        for index in range(1_000_000):
-            payload = encode_tone(codec.name, self.tone_hz, index * SAMPLES_PER_FRAME, SAMPLES_PER_FRAME)
+        for index in range(FRAME_COUNT_MAX):
             packet = RTPPacket(
-                payload_type=codec.payload_type,
-                sequence=index & 0xFFFF,
-                timestamp=index * SAMPLES_PER_FRAME & 0xFFFFFFFF,
-                ssrc=ssrc,
-                payload=payload,
-                marker=index == 0,
+                payload_type=law,
+                sequence=index,
+                timestamp=index * SAMPLES_PER_FRAME,
+                source=source,
+                payload=payloads[index % len(payloads)],
+                is_marked=index == 0,
             )
             self._transport.sendto(render_rtp(packet), remote)
             await asyncio.sleep(max(0.0, started + (index + 1) * FRAME_S - loop.time()))

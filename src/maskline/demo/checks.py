@@ -4,11 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import product
 
-from maskline.demo.audio import SAMPLE_RATE_HZ
 from maskline.demo.phone import Phone
-from maskline.media.tone import tone_level
-
-LOUD, QUIET = 0.5, 0.05  # share of the energy heard that is one tone: nearly all of it, and next to none
 
 
 @dataclass(slots=True)
@@ -29,13 +25,11 @@ class Checks:
 
     def hears(self, phone: Phone, other: Phone) -> None:
         """`phone` must hear the tone of `other`, and not its own."""
-        samples = phone.audio.samples()
-        theirs = tone_level(samples, other.audio.tone_hz, SAMPLE_RATE_HZ)
-        own = tone_level(samples, phone.audio.tone_hz, SAMPLE_RATE_HZ)
+        levels = phone.audio.levels_db(other.audio.tone_hz)
         self.expect(
             f"{phone.name} hears {other.audio.tone_hz} Hz and not {phone.audio.tone_hz} Hz",
-            is_true=theirs > LOUD and own < QUIET,
-            detail=f"{theirs:.0%} and {own:.0%} of what was heard",
+            is_true=phone.audio.hears_only(other.audio.tone_hz),
+            detail=", ".join(f"{tone_hz} Hz at {level:.0f} dB" for tone_hz, level in levels.items()),
         )
 
     @property

@@ -95,7 +95,9 @@ async def _run(directory: Path, story: Story, checks: Checks) -> None:
         story.tell("DELETE Masking/Session")
         timings = await a.dial(virtual)
         story.tell(f"{a.name} dials {virtual}: {timings.failed_status}")
-        checks.expect("after the session has ended the call is refused with 480", is_true=timings.failed_status == 480)
+        checks.expect(
+            "after the session has ended the call is refused with 480", is_true=timings.failed_status == 480
+        )
         checks.expect(f"{b.name}'s phone stayed silent", is_true=len(b.shown) == 1)
         _check_leaks(a, b, checks)
         await _check_rest(service, checks)
@@ -151,7 +153,7 @@ def _check_leaks(a: Phone, b: Phone, checks: Checks) -> None:
 async def _check_rest(service: Service, checks: Checks) -> None:
     """Nothing of the calls is left behind."""
     checks.expect("no call is left in the switch", is_true=service.switch.live_count == 0)
-    checks.expect("no port is left in the relay", is_true=not await service.relays())
+    checks.expect("no port is left in the relay", is_true=not await service.relay.list())
 
 
 def _settings(directory: Path) -> Settings:

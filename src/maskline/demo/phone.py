@@ -6,7 +6,6 @@ the other party can be searched.
 
 import asyncio
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -14,6 +13,7 @@ from maskline.core.numbers import E164
 from maskline.demo.audio import Audio
 from maskline.engine.ports import Cancellable
 from maskline.engine.runner import AsyncioRunner
+from maskline.media.g711 import Law
 from maskline.media.sdp import RemoteDescription, build_answer_to, build_offer_from, parse_sdp, render_sdp
 from maskline.sip import events as sip
 from maskline.sip.events import Flow, LegID
@@ -62,7 +62,9 @@ class Received:
 class Phone(asyncio.DatagramProtocol):
     """One phone at `host`, registered under `number` at `carrier`; it sends a tone of `tone_hz`."""
 
-    def __init__(self, *, name: str, number: E164, host: str, carrier: Address, tone_hz: int, runner: AsyncioRunner) -> None:
+    def __init__(
+        self, *, name: str, number: E164, host: str, carrier: Address, tone_hz: int, runner: AsyncioRunner
+    ) -> None:
         self.name = name
         self.number = number
         self.host = host
@@ -86,7 +88,9 @@ class Phone(asyncio.DatagramProtocol):
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self.host, 0))
         self._transport = transport
-        settings = UserAgentSettings(advertised=self._address, extra_headers_allowed=True, product=f"{self.name}'s phone")
+        settings = UserAgentSettings(
+            advertised=self._address, extra_headers_allowed=True, product=f"{self.name}'s phone"
+        )
         self._agent = UserAgent(settings, random_bytes=os.urandom, is_trusted=lambda _: True)
         await self.audio.open()
 
@@ -132,7 +136,9 @@ class Phone(asyncio.DatagramProtocol):
 
     async def dial(self, number: str) -> Timings:
         """Call `number`; return once it is answered or has failed."""
-        offer = build_offer_from(None, CODECS, address=self.host, port=self.audio.port, session_id=1, version=1)
+        offer = build_offer_from(
+            None, CODECS, address=self.host, port=self.audio.port, session_id=1, version=1
+        )
         invite = OutgoingInvite(
             flow=self._flow,
             request_uri=self._uri(number),
@@ -236,14 +242,16 @@ class Phone(asyncio.DatagramProtocol):
             self._offer, CODECS, address=self.host, port=self.audio.port, session_id=1, version=1
         )
         answer = build_answer_to(
-            self._offer, parse_sdp(render_sdp(ours)), address=self.host, port=self.audio.port, session_id=1, version=1
+            self._offer,
+            parse_sdp(render_sdp(ours)),
+            address=self.host,
+            port=self.audio.port,
+            session_id=1,
+            version=1,
         )
         self._agent.answer(leg, render_sdp(answer), self._runner.mono_s())
         self._talk(self._offer)
         self._pump()
 
     def _talk(self, remote: RemoteDescription) -> None:
-        self.audio.start((remote.address, remote.port), remote.codecs[0])
-
-
-PhoneFactory = Callable[..., Phone]
+        self.audio.start((remote.address, remote.port), Law(remote.codecs[0].payload_type))

@@ -30,6 +30,6 @@ async def sweep_sessions(
                 wait_s = 0.0
             elif end is not None:
                 wait_s = min(WAIT_S_MAX, (end - clock.now()) / US_PER_S)
-        except Exception:  # the database may be away for a while
+        except Exception:  # noqa: BLE001  # the database may be away for a while
             _log.exception("sessions.sweep_failed")
         await asyncio.sleep(wait_s)

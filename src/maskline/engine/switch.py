@@ -67,9 +67,8 @@ class Switch:
         self.settings = settings
         self.trunks = TrunkTable(settings.edges)
         self.user_agent = UserAgent(
-            user_agent_settings or UserAgentSettings(
-                advertised=settings.advertised, advertised_v6=settings.advertised_v6
-            ),
+            user_agent_settings
+            or UserAgentSettings(advertised=settings.advertised, advertised_v6=settings.advertised_v6),
             random_bytes=random_bytes,
             is_trusted=self.trunks.is_trusted,
         )
