@@ -8,7 +8,7 @@ from maskline.sip.events import InviteFacts
 from maskline.sip.headers import NameAddr
 
 _ANONYMOUS_HOST = "anonymous.invalid"  # RFC 3323 section 4.1.1.3
-_ANONYMOUS_USERS = frozenset({"", "anonymous", "unknown", "restricted", "private"})
+_CHANGING_PARAMS = frozenset({"ext", "isub", "phone-context"})  # RFC 3966 section 5: another number with them
 _HIDING = frozenset({"id", "user", "header"})  # RFC 3323 section 4.2, RFC 3325 section 9.3
 
 
@@ -23,24 +23,30 @@ class Dialling:
 def read_dialling(invite: InviteFacts, trunk: Trunk) -> Dialling:
     """Take the dialled number and the caller from where this trunk puts them."""
     uri = invite.request_uri if trunk.dialled_from == "request_uri" else invite.to.uri
-    number = parse_number(uri.user or "", country=trunk.country)
+    number = _parse_user(uri.user, trunk)
     dialled = DID(number.reveal()) if number else DID("")
     return Dialling(dialled=dialled, caller=_read_caller(invite, trunk))
 
 
 def _read_caller(invite: InviteFacts, trunk: Trunk) -> E164 | None:
-    if trunk.is_trusted_for_identity:
-        for identity in invite.asserted:
-            number = _number(identity, trunk)
-            if number is not None:
-                return number
+    if trunk.is_trusted_for_identity and invite.asserted:
+        # What a trusted carrier asserts decides, also when it is no number: From is the caller's own word.
+        asserted = (_number(identity, trunk) for identity in invite.asserted)
+        return next((number for number in asserted if number is not None), None)
     if invite.privacy & _HIDING:
         return None
     return _number(invite.from_, trunk)
 
 
 def _number(identity: NameAddr, trunk: Trunk) -> E164 | None:
-    user = identity.uri.user or ""
-    if user.lower() in _ANONYMOUS_USERS or identity.uri.host.lower() == _ANONYMOUS_HOST:
+    if identity.uri.host.lower() == _ANONYMOUS_HOST:
         return None
-    return parse_number(user, country=trunk.country)
+    return _parse_user(identity.uri.user, trunk)
+
+
+def _parse_user(user: str | None, trunk: Trunk) -> E164 | None:
+    """Read a user part as a number; what carriers append about its porting is no part of it."""
+    text, *params = (user or "").split(";")
+    if any(param.partition("=")[0].lower() in _CHANGING_PARAMS for param in params):
+        return None
+    return parse_number(text, country=trunk.country)

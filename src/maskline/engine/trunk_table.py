@@ -7,6 +7,8 @@ from maskline.core.inventory import Trunk
 
 ADDRESS_CACHE_MAX = 4096  # addresses remembered; a scan from more of them only empties the cache
 
+ADDRESS_LENGTH_MAX = 64  # the longest IPv6 address with a zone of an interface's name
+
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -38,9 +40,11 @@ class TrunkTable:
         return True
 
     def accepting(self, address: str) -> tuple[Trunk, ...]:
-        """The trunks that accept SIP from `address`."""
+        """The trunks that accept SIP from `address`, oldest first; none for what is no address."""
         found = self._cache.get(address)
         if found is None:
+            if len(address) > ADDRESS_LENGTH_MAX:  # what an edge wrote into a header may be anything
+                return ()
             if len(self._cache) >= ADDRESS_CACHE_MAX:
                 self._cache = {}
             found = self._cache[address] = self._look_up(address)
@@ -48,21 +52,29 @@ class TrunkTable:
 
     def is_edge(self, address: str) -> bool:
         """Whether `address` is a proxy of ours that may say where a request came from."""
-        return any(_address(address) in edge for edge in self._edges)
+        if not self._edges:
+            return False
+        parsed = _address(address)
+        return parsed is not None and any(parsed in edge for edge in self._edges)
 
     def is_trusted(self, address: str) -> bool:
         """Whether `address` gets answers at all."""
-        return bool(self.accepting(address)) or (bool(self._edges) and self.is_edge(address))
+        return bool(self.accepting(address)) or self.is_edge(address)
 
     def _look_up(self, address: str) -> tuple[Trunk, ...]:
         parsed = _address(address)
+        if parsed is None:
+            return ()
         found = {trunk.id: trunk for network, trunk in self._networks if parsed in network}
         return tuple(found.values())
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """Parse an address; one of IPv4 that came through an IPv6 socket counts as IPv4."""
-    parsed = ipaddress.ip_address(text.partition("%")[0])
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Parse an address, None if it is none; one of IPv4 that came through an IPv6 socket counts as IPv4."""
+    try:
+        parsed = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
         return parsed.ipv4_mapped
     return parsed
