@@ -44,15 +44,14 @@ def add_commands(app: App, context: Context) -> None:
     ) -> None:
         """Create an account and print its credentials.
 
-        Parameters
-        ----------
-        name: A name of your own, unique.
-        auth_id: MA and 18 letters or digits; drawn when not given.
-        auth_token: At least 16 characters; drawn when not given, read from standard input when "-".
-        country: Where numbers without country code belong (two letters).
-        timezone: For times shown to the account.
-        policy: How its next virtual number is chosen.
-        cooloff_scope: Whom a cooling number is kept from: the parties only, or everybody.
+        Args:
+            name: A name of your own, unique.
+            auth_id: MA and 18 letters or digits; drawn when not given.
+            auth_token: At least 16 characters; drawn when not given, read from standard input when "-".
+            country: Where numbers without country code belong (two letters).
+            timezone: For times shown to the account.
+            policy: How its next virtual number is chosen.
+            cooloff_scope: Whom a cooling number is kept from: the parties only, or everybody.
         """
         new = NewAccount(
             name=check_name(name),

@@ -43,14 +43,13 @@ def add_commands(app: App, context: Context) -> None:
     ) -> None:
         """Add virtual numbers and lease them to an account; all or none.
 
-        Parameters
-        ----------
-        first: A number with its plus and country code.
-        more: Further numbers; they are given out in this order.
-        account: Name or auth id of the account that may use them.
-        trunk: Name of the trunk that delivers them.
-        subaccount: Auth id of the only sub-account that may use them.
-        area: A word of your own for where the numbers are from.
+        Args:
+            first: A number with its plus and country code.
+            more: Further numbers; they are given out in this order.
+            account: Name or auth id of the account that may use them.
+            trunk: Name of the trunk that delivers them.
+            subaccount: Auth id of the only sub-account that may use them.
+            area: A word of your own for where the numbers are from.
         """
         numbers = _parse_numbers((first, *more))
         if area is not None and (not area.isprintable() or len(area) > AREA_LENGTH_MAX):
@@ -78,9 +77,8 @@ def add_commands(app: App, context: Context) -> None:
     def list_all(*, account: str | None = None) -> None:
         """List virtual numbers in the order in which they are given out.
 
-        Parameters
-        ----------
-        account: Name or auth id; only the numbers this account leases.
+        Args:
+            account: Name or auth id; only the numbers this account leases.
         """
         rows = [_describe(number) for number in context.run(_list, account)]
         columns = ("number", "country", "area", "account", "subaccount", "trunk", "state")
@@ -90,9 +88,8 @@ def add_commands(app: App, context: Context) -> None:
     def drain(number: str, /) -> None:
         """Give a number to no new session; those it has run on.
 
-        Parameters
-        ----------
-        number: The number, with its plus.
+        Args:
+            number: The number, with its plus.
         """
         did = _parse_numbers((number,))[0]
         outcome = context.run(drain_number, did, context.clock.now())
@@ -109,10 +106,9 @@ def add_commands(app: App, context: Context) -> None:
 
         With live sessions it is left draining and the command fails.
 
-        Parameters
-        ----------
-        number: The number, with its plus.
-        force: End its live sessions first.
+        Args:
+            number: The number, with its plus.
+            force: End its live sessions first.
         """
         did = _parse_numbers((number,))[0]
         outcome = context.run(remove_number, did, is_forced=force, now=context.clock.now())

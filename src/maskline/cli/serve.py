@@ -17,9 +17,8 @@ def add_commands(app: App, context: Context) -> None:
 
         Makes the database and its key file when they are missing.
 
-        Parameters
-        ----------
-        sandbox: Play the carrier on loopback too, with a demo account and demo numbers.
+        Args:
+            sandbox: Play the carrier on loopback too, with a demo account and demo numbers.
         """
         from maskline import wiring  # noqa: PLC0415  # the whole service; other commands start without it
 

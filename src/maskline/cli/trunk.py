@@ -2,9 +2,9 @@
 
 import ipaddress
 import socket
-from typing import Literal
+from typing import Annotated, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from maskline.cli.account import check_country, check_name, read_secret
 from maskline.cli.context import Context
@@ -18,6 +18,9 @@ from maskline.workflows.trunks import TrunkExists, add_trunk, list_trunks
 NETWORKS_MAX = 64  # a carrier publishes a handful; more is a mistake
 CODECS = {codec.lower(): codec for codec in ("PCMU", "PCMA", "G722", "opus", "G729")}
 
+Several = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
+"""`--accept A B`, `--accept A --accept B` and `--accept A,B` are the same."""
+
 
 def add_commands(app: App, context: Context) -> None:
     """Register the group."""
@@ -30,11 +33,11 @@ def add_commands(app: App, context: Context) -> None:
         /,
         *,
         peer: str,
-        accept: tuple[str, ...] = (),
-        media_network: tuple[str, ...] = (),
+        accept: Several = (),
+        media_network: Several = (),
         transport: Literal["udp", "tcp"] = "udp",
         country: str = "IN",
-        codec: tuple[str, ...] = (),
+        codec: Several = (),
         username: str | None = None,
         password: str | None = None,
         dialled_from: Literal["request-uri", "to"] = "request-uri",
@@ -44,21 +47,20 @@ def add_commands(app: App, context: Context) -> None:
     ) -> None:
         """Add a trunk.
 
-        Parameters
-        ----------
-        name: A name of your own, unique.
-        peer: Where calls are sent (HOST:PORT).
-        accept: Address or network calls may come from, once for each; by default the peer's address.
-        media_network: Address or network media may come from besides the signalled address, once for each.
-        transport: How the peer is reached.
-        country: Where the trunk's numbers without country code belong (two letters).
-        codec: Codec to allow, once for each, in order: PCMU, PCMA, G722, opus, G729; by default all.
-        username: For digest authentication towards the peer.
-        password: Likewise; read from standard input when "-".
-        dialled_from: Where the peer puts the dialled number.
-        trust_identity: Whether the peer's P-Asserted-Identity is the caller.
-        send_asserted: Whether calls to the peer carry the virtual number as P-Asserted-Identity, too.
-        calls_max: Calls at one time on this trunk.
+        Args:
+            name: A name of your own, unique.
+            peer: Where calls are sent (HOST:PORT).
+            accept: Addresses or networks calls may come from; by default the peer's address.
+            media_network: Addresses or networks media may come from besides the signalled address.
+            transport: How the peer is reached.
+            country: Where the trunk's numbers without country code belong (two letters).
+            codec: Codecs to allow, in order: PCMU, PCMA, G722, opus, G729; by default all.
+            username: For digest authentication towards the peer.
+            password: Likewise; read from standard input when "-".
+            dialled_from: Where the peer puts the dialled number.
+            trust_identity: Whether the peer's P-Asserted-Identity is the caller.
+            send_asserted: Whether calls to the peer carry the virtual number as P-Asserted-Identity, too.
+            calls_max: Calls at one time on this trunk.
         """
         peer_address = _parse_peer(peer)
         password = read_secret(password)

@@ -37,6 +37,8 @@ from maskline.errors import AppError
 from maskline.workflows.accounts import authenticate, load_subaccount
 from maskline.workflows.create_masking_session import create_masking_session
 from maskline.workflows.end_masking_session import end_masking_session
+from maskline.workflows.list_masking_sessions import list_masking_sessions
+from maskline.workflows.load_masking_session import load_masking_session
 
 _log = structlog.get_logger(__name__)
 
@@ -108,11 +110,8 @@ class PlivoAPI:
     async def get(self, request: Request) -> Response:
         """GET Masking/Session/{uuid}/."""
         account = await self._authenticate(request)
-        now = self._clock.now()
-        found = await self._store.read(load_masking_session, account, _session_id(request), now)
-        if isinstance(found, SessionNotFound):
-            raise errors.PlivoError(404, errors.NOT_FOUND)
-        return self._reply(200, {"response": self._render(found, account, now)})
+        session = await self._load(account, _session_id(request))
+        return self._reply(200, {"response": self._render(session, account, self._clock.now())})
 
     async def list(self, request: Request) -> Response:
         """GET Masking/Session/."""
@@ -243,9 +242,19 @@ class PlivoAPI:
             raise errors.not_valid("subaccount")
         return named.id
 
+    async def _load(self, account: Account, session_id: str) -> MaskingSession:
+        """A session of the account; a sub-account sees only its own."""
+        session = await self._store.read(load_masking_session, account, session_id)
+        own = account.subaccount
+        if isinstance(session, SessionNotFound) or (own is not None and session.subaccount_id != own.id):
+            raise errors.PlivoError(404, errors.NOT_FOUND)
+        return session
+
     async def _end(self, request: Request) -> None:
         account = await self._authenticate(request)
         session_id = _session_id(request)
+        if account.subaccount is not None:
+            await self._load(account, session_id)
         outcome = await self._store.write(end_masking_session, account, session_id, self._clock.now())
         match outcome:
             case SessionNotFound():
