@@ -135,8 +135,8 @@ class HungUp:
 class OfferReceived:
     """A re-INVITE or UPDATE waits for `answer_offer` or `reject_offer`.
 
-    `sdp` None means a re-INVITE without offer: our answer then carries the offer and the peer's answer arrives as
-    `Acknowledged`.
+    `sdp` None means a re-INVITE without offer: our answer then carries the offer, and the peer's answer arrives
+    as `Acknowledged`.
     """
 
     leg: LegID
@@ -174,7 +174,7 @@ class InfoReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestAnswered:
-    """The final status of an out-of-dialog request; 408 also when nobody answered, 503 when it could not be sent."""
+    """The final status of an out-of-dialog request; 408 stands for silence too, 503 for a broken transport."""
 
     request: RequestID
     status: int

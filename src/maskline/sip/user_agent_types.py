@@ -1,9 +1,10 @@
 """Settings of a user agent and the values its owner hands in."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from maskline.sip.digest import Credentials
 from maskline.sip.events import Flow
 from maskline.sip.uri import SIPURI
 
@@ -22,22 +23,13 @@ class UserAgentSettings:
     t2_s: float = 4.0
     t4_s: float = 5.0
     leg_count_max: int = 10_000
-    """Further INVITEs get 503: one switch process is sized for hundreds of calls, so this is a fuse, not a quota."""
+    """Further INVITEs get 503: a switch process carries hundreds of calls, so this is a fuse, not a quota."""
     transaction_count_max: int = 200_000
-    """Further requests get 503 without state: 32 s of 1,000 calls/s with five transactions each, rounded up."""
+    """Further requests get 503 without state: 32 s of 1,000 calls/s, five transactions each, rounded up."""
     retry_after_s: int = 10
     """What the 503 of both limits asks the peer to wait."""
     extra_headers_allowed: bool = False
     """For phones and tests: lets an `OutgoingInvite` carry headers outside the allow-list."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """What answers a digest challenge; with `realm` given, challenges of any other realm stay unanswered."""
-
-    username: str
-    password: str = field(repr=False)
-    realm: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +71,7 @@ class OutgoingRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialogSnapshot:
-    """A confirmed dialog at rest: what a later process needs to end it. JSON-able; secret like the numbers in it."""
+    """A confirmed dialog at rest: what a later process needs to end it. As secret as the numbers in it."""
 
     call_id: str
     local: str
