@@ -25,6 +25,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--ports", required=True, metavar="FIRST-LAST")
     parser.add_argument("--calls-max", type=int, default=400)
     parser.add_argument("--ttl-s", type=int, default=60)
+    parser.add_argument("--switch-gone-s", type=float, default=60.0)
     parser.add_argument("--spool", required=True)
     parser.add_argument("--with-parent", action="store_true", help="stop when stdin ends")
     parsed = parser.parse_args(arguments)
@@ -50,6 +51,7 @@ def read_settings(parsed: argparse.Namespace) -> EngineSettings:
         spool=parsed.spool,
         ttl_s=parsed.ttl_s,
         calls_max=parsed.calls_max,
+        switch_gone_s=parsed.switch_gone_s,
     )
 
 

@@ -6,7 +6,6 @@ from typing import Final
 
 from maskline.engine.media_types import Family, LiveRelay, PartyMedia, RelayFull, RelayRefused
 
-SWITCH_GONE_S: Final = 60.0  # a restarted switch has come back and ended its calls long before
 REST_S: Final = 30.0  # how long late packets of a call may still arrive; longer than any network keeps one
 RESTING_MAX: Final = 16_384  # more pairs than the port range holds
 
@@ -108,7 +107,7 @@ class Registry:
         self._connections.pop(switch, None)
         self._gone_since[switch] = now
 
-    def abandoned(self, now: float, *, after_s: float = SWITCH_GONE_S) -> tuple[Session, ...]:
+    def abandoned(self, now: float, *, after_s: float) -> tuple[Session, ...]:
         """Return the sessions whose switch has been gone too long; such switches are then forgotten."""
         gone = {switch for switch, since in self._gone_since.items() if now - since >= after_s}
         if not gone:

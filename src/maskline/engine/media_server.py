@@ -64,6 +64,7 @@ class Guard:
         self._clock = clock
         self._log = log
         self._path = path
+        self._switch_gone_s = settings.switch_gone_s
         self.registry = Registry(calls_max=settings.calls_max)
         self._sessions = Sessions(self._engine, self.registry, settings, clock)
         self._connections: set[Connection] = set()
@@ -115,7 +116,7 @@ class Guard:
     def _tick(self) -> None:
         now = self._clock()
         self.registry.tidy(now)
-        for session in self.registry.abandoned(now):
+        for session in self.registry.abandoned(now, after_s=self._switch_gone_s):
             self._sessions.close(session.call)
             self._log.write("media.abandoned_call_deleted", level="warning", call=session.call)
 

@@ -22,6 +22,7 @@ STOP_TIMEOUT_S: Final = 5.0  # a clean stop moves recordings, about a second
 PING_S: Final = 1.0
 RESTART_DELAY_S_MAX: Final = 5.0
 STEADY_S: Final = 10.0  # a guard that lived this long is started again at once
+GUARD_COMMAND: Final = (sys.executable, "-m", "maskline.engine.media_guard")
 UNIX_PATH_BYTES_MAX: Final = 100  # sun_path holds 108
 
 _log = structlog.get_logger(__name__)
@@ -31,9 +32,17 @@ _LEVELS: Final = frozenset({"debug", "info", "warning", "error"})
 class MediaSupervisor:
     """Starts the guard on entry, restarts it when it dies, stops it on exit. `relay` stays the same object."""
 
-    def __init__(self, settings: EngineSettings, *, switch: str, socket_path: Path | None = None) -> None:
+    def __init__(
+        self,
+        settings: EngineSettings,
+        *,
+        switch: str,
+        socket_path: Path | None = None,
+        command: tuple[str, ...] = GUARD_COMMAND,
+    ) -> None:
         self.relay = GuardLink(switch)
         self._settings = settings
+        self._command = command
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         if socket_path is None or len(bytes(socket_path)) > UNIX_PATH_BYTES_MAX:
             self._directory = tempfile.TemporaryDirectory(prefix="maskline-")
@@ -106,7 +115,7 @@ class MediaSupervisor:
 
     async def _start(self) -> None:
         process = self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "maskline.engine.media_guard", *self._arguments(), stdin=PIPE, stderr=PIPE
+            *self._command, *guard_arguments(self._settings, self._path), stdin=PIPE, stderr=PIPE
         )
         spawn(_pass_log_on(process), name="media-guard-log")
         async with asyncio.timeout(START_TIMEOUT_S):
@@ -132,17 +141,18 @@ class MediaSupervisor:
             process.kill()
             return await process.wait()
 
-    def _arguments(self) -> list[str]:
-        settings = self._settings
-        arguments = [
-            *("--socket", str(self._path), "--ports", f"{settings.port_first}-{settings.port_last}"),
-            *("--spool", settings.spool, "--calls-max", str(settings.calls_max)),
-            *("--ttl-s", str(settings.ttl_s), "--with-parent"),
-        ]
-        for family, option in ((Family.V4, "--v4"), (Family.V6, "--v6")):
-            if family in settings.bind:
-                arguments += [option, f"{settings.bind[family]}={settings.advertise[family]}"]
-        return arguments
+
+def guard_arguments(settings: EngineSettings, path: Path) -> list[str]:
+    """Return the command line of a guard with these settings that ends with its parent."""
+    arguments = [
+        *("--socket", str(path), "--ports", f"{settings.port_first}-{settings.port_last}"),
+        *("--spool", settings.spool, "--calls-max", str(settings.calls_max)),
+        *("--ttl-s", str(settings.ttl_s), "--switch-gone-s", str(settings.switch_gone_s), "--with-parent"),
+    ]
+    for family, option in ((Family.V4, "--v4"), (Family.V6, "--v6")):
+        if family in settings.bind:
+            arguments += [option, f"{settings.bind[family]}={settings.advertise[family]}"]
+    return arguments
 
 
 async def _pass_log_on(process: Process) -> None:

@@ -21,7 +21,8 @@ class EngineSettings:
     """Where the engine listens. `bind` and `advertise` hold one address per IP version in use.
 
     `ttl_s` is how long a bridged call may be silent on both sides. `calls_max` is what one engine carries on one
-    core without delay (measured: 600 lose packets).
+    core without delay (measured: 600 lose packets). The calls of a switch that has been gone for `switch_gone_s`
+    are deleted.
     """
 
     bind: dict[Family, str]
@@ -31,6 +32,7 @@ class EngineSettings:
     spool: str
     ttl_s: int = 60
     calls_max: int = 400
+    switch_gone_s: float = 60.0  # a restarted switch has come back and ended its calls long before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

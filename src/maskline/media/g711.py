@@ -38,7 +38,7 @@ def _decode_mu(code: int) -> int:
 
 def _encode_a(sample: int) -> int:
     sign = 0x80 if sample >= 0 else 0
-    magnitude = (sample if sample >= 0 else ~sample) >> 4  # 12 bits, as the standard counts
+    magnitude = (sample if sample >= 0 else ~sample) >> 3  # 12 bits, as the standard counts
     if magnitude < 32:
         code = magnitude >> 1
     else:

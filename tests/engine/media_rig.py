@@ -1,0 +1,166 @@
+"""Parties on loopback, and a guard (or an engine without its filters) to attack."""
+
+import random
+import socket
+import struct
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+
+from maskline.engine.media_link import GuardLink
+from maskline.engine.media_supervisor import MediaSupervisor
+from maskline.engine.media_types import EngineSettings, Family, PartyMedia
+from maskline.media.rtp import RTPPacket, render_rtp
+
+ARRIVAL_S = 3.0  # on loopback a packet takes 0.2 ms; a busy machine may need longer
+QUIET_S = 0.05
+LOOPBACK = {Family.V4: "127.0.0.1", Family.V6: "::1"}
+
+# The same process without its guards: filters attached to nothing, every stream learning its address.
+_UNGUARDED_PROGRAM = """
+import sys
+from maskline.engine import media_filters, media_guard, media_sessions
+media_filters.Program.attach = lambda self, fd: None
+media_sessions._mode = lambda party: ""
+sys.exit(media_guard.main(sys.argv[1:]))
+"""
+UNGUARDED = (sys.executable, "-c", _UNGUARDED_PROGRAM)
+
+
+class Party:
+    """A phone: a pair of sockets, RTP and RTCP, at an address of its own."""
+
+    def __init__(self, address: str) -> None:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        for _ in range(50):
+            self.rtp = socket.socket(family, socket.SOCK_DGRAM)
+            self.rtcp = socket.socket(family, socket.SOCK_DGRAM)
+            self.rtp.bind((address, 0))
+            self.port = self.rtp.getsockname()[1]
+            try:
+                self.rtcp.bind((address, self.port + 1))
+                break
+            except (OSError, OverflowError):
+                self.close()
+        self.address = address
+        self._sequence = random.randrange(30_000)
+        self.source = random.getrandbits(32)
+
+    def media(self, *networks: str, is_behind_nat: bool = False) -> PartyMedia:
+        """What this phone signals."""
+        return PartyMedia(
+            address=self.address, port=self.port, networks=networks, is_behind_nat=is_behind_nat
+        )
+
+    def packet(self, payload: bytes, **fields: object) -> bytes:
+        """Return the next packet of this phone's stream."""
+        self._sequence += 1
+        packet = RTPPacket(
+            payload_type=0,
+            sequence=self._sequence,
+            timestamp=self._sequence * 160,
+            source=self.source,
+            payload=payload,
+        )
+        return render_rtp(replace(packet, **fields))  # type: ignore[arg-type]  # names checked by replace
+
+    def say(self, to: tuple[str, int], payload: bytes, **fields: object) -> None:
+        """Send one packet of audio."""
+        self.rtp.sendto(self.packet(payload, **fields), to)
+
+    def hear(self, payload: bytes, *, within_s: float = ARRIVAL_S) -> list[bytes]:
+        """Wait for a payload; return everything that came before it, on either socket, headers and all."""
+        before: list[bytes] = []
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            for each in (self.rtcp, self.rtp):
+                each.settimeout(0.005)
+                try:
+                    data = each.recv(4096)
+                except TimeoutError:
+                    continue
+                if data.endswith(payload):
+                    return before + self.drain()
+                before.append(data)
+        raise AssertionError(f"{payload!r} never came; instead {before!r}")
+
+    def drain(self, quiet_s: float = QUIET_S) -> list[bytes]:
+        """Return what arrives until nothing has for a while."""
+        got: list[bytes] = []
+        until = time.monotonic() + quiet_s
+        while time.monotonic() < until:
+            for each in (self.rtp, self.rtcp):
+                each.settimeout(0.002)
+                try:
+                    got.append(each.recv(4096))
+                except TimeoutError:
+                    continue
+                until = time.monotonic() + quiet_s
+        return got
+
+    def close(self) -> None:
+        """Free the sockets."""
+        self.rtp.close()
+        self.rtcp.close()
+
+
+@contextmanager
+def parties(*addresses: str) -> Iterator[list[Party]]:
+    """Phones at these addresses."""
+    made = [Party(address) for address in addresses]
+    try:
+        yield made
+    finally:
+        for party in made:
+            party.close()
+
+
+def free_port_block(pairs: int) -> int:
+    """Return an even port from which this many pairs are free just now, below the ephemeral range."""
+    for _ in range(200):
+        first = random.randrange(20_000, 31_000, 2)
+        try:
+            for port in range(first, first + 2 * pairs):
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
+    raise AssertionError("no free ports on this machine")
+
+
+def make_settings(spool: str, *, pairs: int = 60, **others: object) -> EngineSettings:
+    """Settings of a guard on loopback, both IP versions."""
+    first = free_port_block(pairs)
+    settings = EngineSettings(
+        bind=LOOPBACK, advertise=LOOPBACK, port_first=first, port_last=first + 2 * pairs - 1, spool=spool
+    )
+    return replace(settings, **others)  # type: ignore[arg-type]  # names checked by replace
+
+
+@asynccontextmanager
+async def guard(
+    *, command: tuple[str, ...] | None = None, **others: object
+) -> AsyncIterator[tuple[MediaSupervisor, GuardLink]]:
+    """A running guard and its relay."""
+    with tempfile.TemporaryDirectory() as spool:
+        settings = make_settings(spool, **others)  # type: ignore[arg-type]  # see make_settings
+        supervisor = (
+            MediaSupervisor(settings, switch="test")
+            if command is None
+            else MediaSupervisor(settings, switch="test", command=command)
+        )
+        async with supervisor:
+            yield supervisor, supervisor.relay
+
+
+def rtcp_with_name(source: int, name: bytes = b"alice@secret.example") -> bytes:
+    """A receiver report and a source description that names the sender."""
+    item = b"\x01" + bytes([len(name)]) + name + b"\0"
+    chunk = struct.pack("!I", source) + item
+    chunk += bytes(-len(chunk) % 4)
+    report = struct.pack("!BBHI", 0x80, 201, 1, source)
+    return report + struct.pack("!BBH", 0x81, 202, len(chunk) // 4) + chunk
