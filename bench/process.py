@@ -38,7 +38,7 @@ def pin(pid: int, core: int) -> None:
         os.sched_setaffinity(int(task.name), {core})
 
 
-def wait_for_core_ms(core: int) -> float:
+def time_core_ms(core: int) -> float:
     """Time a fixed loop on a core, so that two runs can be told apart by the machine they had."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
