@@ -131,7 +131,7 @@ class Phone(asyncio.DatagramProtocol):
             expires_s=REGISTER_EXPIRES_S,
         )
         self._agent.send_request(request, self._runner.mono_s())
-        event = await self._wait_for(sip.RequestAnswered)
+        event: sip.RequestAnswered = await self._wait_for(sip.RequestAnswered)
         return event.status
 
     async def dial(self, number: str) -> Timings:

@@ -21,6 +21,7 @@ from maskline.engine.leg_b import build_leg_b
 from maskline.engine.media_client import RelayError, RelayFull
 from maskline.engine.ports import Cancellable, Runner, SwitchClock, SwitchStore
 from maskline.media.errors import RemoteProtocolError as MediaProtocolError
+from maskline.sip.errors import LocalProtocolError
 from maskline.sip.user_agent import Flow, LegID, UserAgent
 
 _log = structlog.get_logger(__name__)
@@ -207,7 +208,10 @@ class Call:
     def _answer_caller(self) -> None:
         agent = self._context.user_agent
         agent.answer(self.legs[Side.A], self._sdp_for_a, self._context.clock.mono_s())
-        a, b = (agent.snapshot(self.legs[side]).to_json() for side in Side)
+        try:
+            a, b = (agent.snapshot(self.legs[side]).to_json() for side in Side)
+        except LocalProtocolError:
+            return  # a leg ended this very moment: its event is on the way and nothing is left to end
         self._run(self._context.store.save_dialogs(self.plan.call_id, a, b, self._context.clock.now_us()))
 
     # --- what the legs say ----------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ own origin line (session id and version) is ours and counts up with every change
 from dataclasses import dataclass, field, replace
 
 from maskline.core.call_record import Side
-from maskline.engine.media_client import Family, MediaRelay, PartyMedia, RelayPorts
+from maskline.engine.media_client import Family, MediaRelay, PartyMedia, RelayPorts, RelayUnavailable
+from maskline.media.errors import NoCommonCodec, RemoteProtocolError
 from maskline.media.sdp import (
     Direction,
     LocalDescription,
@@ -51,6 +52,7 @@ class CallMedia:
     sides: dict[Side, _SideMedia] = field(init=False)
     is_held: bool = False
     _before: tuple[RemoteDescription | None, LocalDescription | None] | None = None
+    _is_closed: bool = False
 
     def __post_init__(self) -> None:
         self.sides = {
@@ -60,7 +62,8 @@ class CallMedia:
     async def open(self, offer: bytes | None) -> bytes:
         """Get ports and return leg B's offer.
 
-        Raises `RemoteProtocolError` (400 or 488) for an offer of no use, `RelayFull`, `RelayUnavailable`.
+        Raises `RemoteProtocolError` (400 or 488) for an offer of no use, `RelayFull`, `RelayUnavailable` (also
+        when the call was closed meanwhile).
         """
         remote = parse_sdp(offer) if offer is not None else None
         self.sides[Side.A].remote = remote
@@ -68,29 +71,43 @@ class CallMedia:
         build_offer_from(remote, self.policy.codecs, address="0.0.0.0", port=9, session_id=0, version=0)  # noqa: S104
         caller = self.sides[Side.A]
         caller.party = self._party(remote)
-        self.ports = await self.relay.open(
-            self.call_id, caller.party, family_b=Family.V6 if self.policy.is_callee_v6 else Family.V4
-        )
+        family_b = Family.V6 if self.policy.is_callee_v6 else Family.V4
+        # A caller that offered nothing is met in the family its trunk speaks.
+        family_a = family_b if caller.party is None else None
+        self.ports = await self.relay.open(self.call_id, caller.party, family_a=family_a, family_b=family_b)
+        if self._is_closed:  # the call ended while the relay worked; its close may have come first
+            await self.relay.close(self.call_id)
+            raise RelayUnavailable("call ended while its relay was opened")
         return self._offer_to(Side.B, remote)
 
     async def connect_callee(self, answer: bytes) -> bytes:
-        """Take B's answer, tell the relay where B is, and return what A is told (an answer, or our offer)."""
-        side = self.sides[Side.B]
-        side.remote = parse_sdp(answer)
-        await self._point_relay(Side.B)
-        caller = self.sides[Side.A]
+        """Take B's answer, tell the relay where B is, and return what A is told (an answer, or our offer).
+
+        Raises as `open` does.
+        """
+        caller, callee = self.sides[Side.A], self.sides[Side.B]
+        remote = self._read_answer(Side.B, answer)
         if caller.remote is None:  # A offered nothing: it gets what B accepted as our offer, in the 200
-            return self._offer_to(Side.A, side.remote)
-        return self._answer_to(Side.A, caller.remote, side.remote)
+            sdp = self._offer_to(Side.A, remote)
+        else:
+            sdp = self._answer_to(Side.A, caller.remote, remote)
+        callee.remote = remote
+        await self._point_relay(Side.B)
+        await self._follow_hold()
+        return sdp
 
     async def take_answer(self, side: Side, answer: bytes) -> None:
-        """Take the answer to an offer that `side` got in our 200."""
-        self.sides[side].remote = parse_sdp(answer)
+        """Take the answer to an offer that `side` got in our 200. Raises as `open` does."""
+        self.sides[side].remote = self._read_answer(side, answer)
         await self._point_relay(side)
+        await self._follow_hold()
 
     def reoffer(self, side: Side, offer: bytes) -> bytes:
-        """`side` offers something new: return what the other side is offered. Nothing moves before the answer."""
-        remote = parse_sdp(offer)
+        """`side` offers something new: return what the other side is offered. Nothing moves before the answer.
+
+        Raises `RemoteProtocolError` (400 or 488), and then nothing has changed.
+        """
+        remote = self._read(side, offer)
         here, there = self.sides[side], self.sides[side.other]
         before = (here.remote, there.local)
         sdp = self._offer_to(side.other, remote)
@@ -99,16 +116,20 @@ class CallMedia:
         return sdp
 
     async def reanswer(self, side: Side, answer: bytes) -> bytes:
-        """`side` answered such an offer: move the relay and return the answer for the one who asked."""
-        remote = parse_sdp(answer)
+        """`side` answered such an offer: move the relay and return the answer for the one who asked.
+
+        Raises `RemoteProtocolError` (400 or 488) for an answer of no use; `withdraw` then undoes the offer.
+        """
+        remote = self._read_answer(side, answer)
         asked = self.sides[side.other].remote
         assert asked is not None
+        sdp = self._answer_to(side.other, asked, remote)
         self.sides[side].remote = remote
         self._before = None
         await self._point_relay(side)
         await self._point_relay(side.other)
         await self._follow_hold()
-        return self._answer_to(side.other, asked, remote)
+        return sdp
 
     def withdraw(self, side: Side) -> None:
         """The new offer of `side` was refused: all stands as before it (RFC 3261 section 14.1)."""
@@ -123,8 +144,26 @@ class CallMedia:
         return render_sdp(local)
 
     async def close(self) -> None:
-        """Give the ports back; harmless when there are none."""
+        """Give the ports back; harmless when there are none, and final."""
+        self._is_closed = True
         await self.relay.close(self.call_id)
+
+    def _read(self, side: Side, sdp: bytes) -> RemoteDescription:
+        """Parse what `side` says; 488 where it moved to the IP version its relay port does not speak."""
+        remote = parse_sdp(sdp)
+        if remote.is_ipv6 != (":" in self._address(side)[0]):
+            raise RemoteProtocolError("media address of the other IP version", status_hint=488)
+        return remote
+
+    def _read_answer(self, side: Side, answer: bytes) -> RemoteDescription:
+        """Parse the answer of `side`; 488 where it accepted nothing of what it was offered."""
+        remote = self._read(side, answer)
+        local = self.sides[side].local
+        assert local is not None
+        offered = {(codec.name, codec.clock_rate_hz) for codec in local.codecs}
+        if not any((codec.name, codec.clock_rate_hz) in offered for codec in remote.codecs):
+            raise NoCommonCodec
+        return remote
 
     def _party(self, remote: RemoteDescription | None) -> PartyMedia | None:
         if remote is None:

@@ -6,9 +6,10 @@ session description, which `media.sdp` has rebuilt, and the number of hops left.
 
 from maskline.core.inventory import Trunk
 from maskline.core.numbers import DID, E164
+from maskline.sip.digest import Credentials
 from maskline.sip.events import Flow
 from maskline.sip.uri import SIPURI
-from maskline.sip.user_agent_types import Credentials, OutgoingInvite
+from maskline.sip.user_agent_types import OutgoingInvite
 
 MAX_FORWARDS = 70  # RFC 3261 section 8.1.1.6
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from maskline.core.numbers import E164, parse_number
 from maskline.sip.errors import RemoteProtocolError
-from maskline.sip.headers import Via, parse_name_addr, parse_via, render_name_addr, render_via
+from maskline.sip.headers import Via, parse_name_addr, parse_via, render_via
 from maskline.sip.message import Headers, Request, Response
 from maskline.sip.parser import parse_datagram
 from maskline.sip.render import build_response, render

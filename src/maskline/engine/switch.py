@@ -43,9 +43,8 @@ class SwitchSettings:
     advertised: tuple[str, int]
     advertised_v6: tuple[str, int] | None = None
     call_count_max: int = 400  # what one relay carries per core without delay; 503 above
-    setup_count_max: int = (
-        200  # calls not yet ringing; more of them means the database or the relay is behind
-    )
+    new_calls_per_s_max: int = 600
+    setup_count_max: int = 200  # INVITEs not yet routed; more of them means the database is behind
     edges: tuple[str, ...] = ()
 
 
@@ -213,6 +212,11 @@ class Switch:
     def _is_overloaded(self) -> bool:
         if self._is_draining or len(self._arriving) >= self.settings.setup_count_max:
             return True
+        second = int(self._clock.mono_s())
+        count = self._second[1] if self._second[0] == second else 0
+        if count >= self.settings.new_calls_per_s_max:
+            return True
+        self._second = (second, count + 1)
         return (
             len(self.calls) >= self.settings.call_count_max
             and self.live_count >= self.settings.call_count_max
@@ -300,9 +304,8 @@ class Switch:
             MediaPolicy(codecs=trunk.codecs, networks=trunk.media_networks, is_callee_v6=is_v6),
             (self._new_session_id(), self._new_session_id()),
         )
-        flow_b = Flow(
-            trunk.transport, self.settings.local[trunk.transport], (trunk.peer_host, trunk.peer_port)
-        )
+        local = self.settings.local[trunk.transport, is_v6]
+        flow_b = Flow(trunk.transport, local, (trunk.peer_host, trunk.peer_port))
         call = Call(
             self._context,
             plan=plan,

@@ -11,6 +11,7 @@ from maskline.core.routing import RouteFacts
 from maskline.core.termination import Reason, terminate
 from maskline.workflows.claim_call import claim_call
 from maskline.workflows.finish_call import finish_call
+from maskline.workflows.load_ended_sessions import load_ended_sessions
 from maskline.workflows.orphan_calls import load_orphan_calls
 from maskline.workflows.record_refused_call import record_refused_call
 from maskline.workflows.renew_leases import renew_leases
