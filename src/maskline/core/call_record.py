@@ -144,7 +144,7 @@ class SessionEnded:
     """The session's window has closed since the look-up."""
 
 
-ClaimOutcome = CallClaimed | SessionBusy | SessionEnded
+CallClaim = CallClaimed | SessionBusy | SessionEnded
 
 
 def leg_id(call_id: str, side: Side) -> str:

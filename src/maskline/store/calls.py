@@ -1,0 +1,469 @@
+"""Rows of calls: the look-up of a route, the claim of a session, records and interactions.
+
+These statements run for every call, so each does as much as it can in one go.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import Integer, and_, bindparam, case, delete, func, literal_column, or_, select, update
+from sqlalchemy.dialects import postgresql
+
+from maskline.core.call_record import CallRecord, NewCall, OrphanCall, RefusedCall
+from maskline.core.masking import InteractionKind, Role
+from maskline.core.numbers import ANYONE, DID, E164, PartyRef
+from maskline.core.routing import RouteFacts, SessionFacts
+from maskline.core.termination import Termination
+
+from .engine import Row, Tx
+from .schema import (
+    binding,
+    call_record,
+    interaction,
+    live_call,
+    masking_session,
+    number_lease,
+    party,
+    refused_call_count,
+    virtual_number,
+)
+from .statement import Statement, insert_row
+
+ORPHAN_COUNT_MAX: Final = 10_000
+"""Calls one switch can have had: far above the admission cap of any machine."""
+_MINUTE_US: Final = 60_000_000
+_NOBODY: Final = "nobody"
+"""Bound where there is no caller; no reference has this form."""
+_SESSIONS_ASKED: Final = 100
+_SESSION_KEYS: Final = tuple(f"id_{index}" for index in range(_SESSIONS_ASKED))
+
+_s: Final = masking_session.c
+_n: Final = virtual_number.c
+_callee: Final = party.alias("callee")
+_caller: Final = party.alias("caller")
+_caller_number: Final = virtual_number.alias("caller_number")
+
+# The other party: of the first the second; of the second, and of a stranger where second is empty, the first.
+_callee_ref: Final = case(
+    (binding.c.role == Role.FIRST.value, _s.second_ref),
+    (binding.c.role == Role.SECOND.value, _s.first_ref),
+    else_=func.coalesce(_s.first_ref, _s.second_ref),
+)
+ROUTE: Final = Statement(
+    select(
+        _n.number,
+        _n.trunk_id,
+        number_lease.c.account_id,
+        select(literal_column("1"))
+        .where(_caller_number.c.ref == bindparam("caller_ref"), _caller_number.c.removed_at.is_(None))
+        .scalar_subquery(),
+        binding.c.role,
+        binding.c.start_at,
+        binding.c.end_at,
+        _s.id,
+        _s.account_id,
+        _s.ring_timeout_s,
+        _s.call_time_limit_s,
+        _s.is_recorded,
+        _callee_ref,
+        _callee.c.sealed,
+    )
+    .select_from(virtual_number)
+    .outerjoin(
+        number_lease, and_(number_lease.c.virtual_number_id == _n.id, number_lease.c.ended_at.is_(None))
+    )
+    .outerjoin(
+        binding,
+        and_(
+            binding.c.virtual_number_id == _n.id,
+            binding.c.party_ref.in_([bindparam("caller_ref"), bindparam("anyone")]),
+            binding.c.end_at > bindparam("now"),
+            binding.c.start_at <= bindparam("now"),
+            binding.c.can_call,
+        ),
+    )
+    .outerjoin(masking_session, _s.id == binding.c.session_id)
+    .outerjoin(_callee, and_(_callee.c.account_id == _s.account_id, _callee.c.ref == _callee_ref))
+    .where(_n.number == bindparam("dialled"), _n.removed_at.is_(None))
+    .limit(2)
+)
+"""All that routing asks, for a dialled number and a caller: at most the caller's own binding and `anyone`'s."""
+
+_CLAIM: Final = Statement(
+    postgresql.insert(live_call)
+    .from_select(
+        [
+            "call_id",
+            "switch_id",
+            "account_id",
+            "session_id",
+            "busy_session_id",
+            "virtual_number_id",
+            "caller_ref",
+            "callee_ref",
+            "role",
+            "started_at",
+            "lease_until",
+        ],
+        select(
+            bindparam("call_id", type_=live_call.c.call_id.type),
+            bindparam("switch_id", type_=live_call.c.switch_id.type),
+            _s.account_id,
+            _s.id,
+            _s.id,
+            _s.virtual_number_id,
+            bindparam("caller_ref", type_=live_call.c.caller_ref.type),
+            bindparam("callee_ref", type_=live_call.c.callee_ref.type),
+            bindparam("role", type_=live_call.c.role.type),
+            bindparam("started_at", type_=live_call.c.started_at.type),
+            bindparam("lease_until", type_=live_call.c.lease_until.type),
+        ).where(
+            _s.id == bindparam("session_id"),
+            _s.ended_at.is_(None),
+            _s.start_at <= bindparam("now"),
+            _s.end_at > bindparam("now"),
+        ),
+        include_defaults=False,
+    )
+    .on_conflict_do_nothing()
+)
+_SELECT_WINDOW: Final = Statement(
+    select(_s.start_at, _s.end_at, _s.ended_at).where(_s.id == bindparam("session_id"))
+)
+_FREE_DEAD: Final = Statement(
+    update(live_call)
+    .where(
+        live_call.c.busy_session_id == bindparam("session_id"), live_call.c.lease_until <= bindparam("now")
+    )
+    .values(busy_session_id=None)
+)
+_OPEN_EVENT: Final = Statement(
+    update(masking_session)
+    .where(_s.id == bindparam("session_id"), _s.ended_at.is_(None), _s.end_at > bindparam("now"))
+    .values(event_count=_s.event_count + 1)
+    .returning(_s.event_count, _s.end_at)
+)
+_SAVE_DIALOGS: Final = Statement(
+    update(live_call)
+    .where(live_call.c.call_id == bindparam("call_id_"))
+    .values(dialog_a_sealed=bindparam("a"), dialog_b_sealed=bindparam("b"))
+)
+_RENEW: Final = Statement(
+    update(live_call)
+    .where(live_call.c.switch_id == bindparam("switch_id_"), live_call.c.lease_until < bindparam("until"))
+    .values(lease_until=bindparam("until"))
+)
+_DELETE_LIVE: Final = Statement(delete(live_call).where(live_call.c.call_id == bindparam("call_id")))
+_RECORD_COLUMNS: Final = (
+    "call_id",
+    "account_id",
+    "session_id",
+    "caller_ref",
+    "callee_ref",
+    "role",
+    "is_callee_dialled",
+    "started_at",
+    "ringing_at",
+    "answered_at",
+    "callee_answered_at",
+    "bridged_at",
+    "ended_at",
+    "result",
+    "reason",
+    "q850",
+    "sip_status",
+)
+_INSERT_RECORD: Final = Statement(
+    postgresql.insert(call_record)
+    .values(
+        {
+            **{name: bindparam(name) for name in _RECORD_COLUMNS},
+            "virtual_number_id": select(_n.id).where(_n.number == bindparam("number")).scalar_subquery(),
+        }
+    )
+    .inline()
+    .on_conflict_do_nothing(index_elements=[call_record.c.call_id])
+)
+_INSERT_INTERACTION: Final = Statement(
+    insert_row(
+        interaction,
+        "session_id",
+        "kind",
+        "call_id",
+        "caller_role",
+        "started_at",
+        "ended_at",
+        "leg_count",
+        "caller_leg_s",
+        "callee_leg_s",
+    )
+)
+_ADD_TOTALS: Final = Statement(
+    update(masking_session)
+    .where(_s.id == bindparam("session_id"))
+    .values(
+        total_leg_count=_s.total_leg_count + bindparam("leg_count", type_=Integer),
+        total_duration_s=_s.total_duration_s + bindparam("duration_s", type_=Integer),
+        total_billed_s=_s.total_billed_s + bindparam("duration_s", type_=Integer),
+        last_interaction_at=case(
+            (_s.last_interaction_at > bindparam("ended_at"), _s.last_interaction_at),
+            else_=bindparam("ended_at", type_=_s.last_interaction_at.type),
+        ),
+        event_count=_s.event_count + 1,
+    )
+    .returning(_s.event_count)
+)
+_COUNT_REFUSED: Final = Statement(
+    postgresql.insert(refused_call_count)
+    .from_select(
+        ["virtual_number_id", "minute_at", "call_count"],
+        select(
+            _n.id, bindparam("minute_at", type_=refused_call_count.c.minute_at.type), literal_column("1")
+        ).where(_n.number == bindparam("number")),
+        include_defaults=False,
+    )
+    .on_conflict_do_update(
+        index_elements=[refused_call_count.c.virtual_number_id, refused_call_count.c.minute_at],
+        set_={"call_count": refused_call_count.c.call_count + 1},
+    )
+    .returning(refused_call_count.c.call_count)
+)
+_orphans = (
+    select(
+        live_call.c.call_id,
+        live_call.c.switch_id,
+        live_call.c.session_id,
+        live_call.c.account_id,
+        _n.number,
+        live_call.c.caller_ref,
+        _caller.c.sealed,
+        live_call.c.callee_ref,
+        _callee.c.sealed,
+        live_call.c.role,
+        live_call.c.started_at,
+        live_call.c.lease_until,
+        live_call.c.dialog_a_sealed,
+        live_call.c.dialog_b_sealed,
+    )
+    .join_from(live_call, virtual_number, _n.id == live_call.c.virtual_number_id)
+    .outerjoin(
+        _caller, and_(_caller.c.account_id == live_call.c.account_id, _caller.c.ref == live_call.c.caller_ref)
+    )
+    .outerjoin(
+        _callee, and_(_callee.c.account_id == live_call.c.account_id, _callee.c.ref == live_call.c.callee_ref)
+    )
+    .order_by(live_call.c.started_at)
+    .limit(ORPHAN_COUNT_MAX)
+)
+_SELECT_ORPHANS: Final = Statement(_orphans.where(live_call.c.switch_id == bindparam("switch_id")))
+_SELECT_LOST: Final = Statement(_orphans.where(live_call.c.lease_until <= bindparam("lapsed_by")))
+_SELECT_ENDED: Final = Statement(
+    select(_s.id).where(
+        _s.id.in_([bindparam(key) for key in _SESSION_KEYS]),
+        or_(_s.end_at <= bindparam("now"), _s.ended_at.is_not(None)),
+    )
+)
+
+
+def load_route(tx: Tx, dialled: str, caller: E164 | None, now: int) -> RouteFacts:
+    """Load what is known of a dialled number and a caller, in one indexed statement."""
+    rows = tx.rows(
+        ROUTE,
+        dialled=dialled,
+        caller_ref=_NOBODY if caller is None else tx.keys.ref(caller),
+        anyone=ANYONE,
+        now=now,
+    )
+    if not rows:
+        return _NOT_OURS
+    row = rows[0]
+    if len(rows) == 2 and row[4] == Role.ANYONE:  # the caller's own binding goes before the strangers'
+        row = rows[1]
+    number, trunk_id, account_id, own_caller, role, start_at, end_at, session_id, *rest = row
+    session = None
+    if session_id is not None:
+        session_account_id, ring_timeout_s, call_time_limit_s, is_recorded, callee_ref, sealed = rest
+        session = SessionFacts(
+            session_id=session_id,
+            account_id=session_account_id,
+            role=Role(role),
+            callee=_party(tx, session_account_id, callee_ref, sealed),
+            starts_at=start_at,
+            ends_at=end_at,
+            ring_timeout_s=ring_timeout_s,
+            call_time_limit_s=call_time_limit_s,
+            is_recorded=bool(is_recorded),
+        )
+    return RouteFacts(
+        number=DID(number),
+        trunk_id=trunk_id,
+        account_id=account_id,
+        is_caller_virtual=own_caller is not None,
+        session=session,
+    )
+
+
+_NOT_OURS: Final = RouteFacts(
+    number=None, trunk_id=None, account_id=None, is_caller_virtual=False, session=None
+)
+
+
+def _party(tx: Tx, account_id: int, ref: str | None, sealed: bytes | None) -> E164 | None:
+    """Read a number; None for nobody and for a party that was erased."""
+    return None if ref is None or sealed is None else tx.keys.unseal_party(account_id, ref, sealed)
+
+
+def insert_live_call(
+    tx: Tx, new: NewCall, caller_ref: PartyRef | None, callee_ref: PartyRef, now: int
+) -> bool:
+    """Claim the session for a call; False when its window is closed or another call holds it."""
+    count = tx.run(
+        _CLAIM,
+        call_id=new.call_id,
+        switch_id=new.switch_id,
+        caller_ref=caller_ref,
+        callee_ref=callee_ref,
+        role=new.role.value,
+        started_at=new.started_at,
+        lease_until=new.lease_until,
+        session_id=new.session_id,
+        now=now,
+    )
+    return count == 1
+
+
+def take_live_sequence(tx: Tx, session_id: str, now: int) -> tuple[int, int] | None:
+    """Take the next place in a live session's events; return it and the end as it stands, None when over."""
+    row = tx.row(_OPEN_EVENT, session_id=session_id, now=now)
+    return None if row is None else (row[0], row[1])
+
+
+def is_session_live(tx: Tx, session_id: str, now: int) -> bool:
+    """Say whether a session's window is open at `now`."""
+    row = tx.row(_SELECT_WINDOW, session_id=session_id)
+    return row is not None and row[2] is None and row[0] <= now < row[1]
+
+
+def free_dead_call(tx: Tx, session_id: str, now: int) -> bool:
+    """Take a session from a call whose lease has run out; its row stays for whoever ends it."""
+    return tx.run(_FREE_DEAD, session_id=session_id, now=now) == 1
+
+
+def update_dialogs(tx: Tx, call_id: str, a: str, b: str) -> None:
+    """Keep both legs' snapshots, sealed: they contain numbers."""
+    keys = tx.keys
+    sealed = {side: keys.seal(text, _dialog_place(call_id, side)) for side, text in (("a", a), ("b", b))}
+    tx.run(_SAVE_DIALOGS, call_id_=call_id, **sealed)
+
+
+def update_leases(tx: Tx, switch_id: str, until: int) -> int:
+    """Extend the leases of a switch's calls; return how many."""
+    return tx.run(_RENEW, switch_id_=switch_id, until=until)
+
+
+def delete_live_call(tx: Tx, call_id: str) -> None:
+    """Free the session a call held."""
+    tx.run(_DELETE_LIVE, call_id=call_id)
+
+
+def insert_record(tx: Tx, record: CallRecord | RefusedCall, columns: dict[str, Any]) -> bool:
+    """Insert a call record; False when the call has one."""
+    termination: Termination = record.termination
+    count = tx.run(
+        _INSERT_RECORD,
+        call_id=record.call_id,
+        account_id=record.account_id,
+        session_id=record.session_id,
+        number=record.number,
+        role=None if record.role is None else record.role.value,
+        started_at=record.started_at,
+        ended_at=max(record.started_at, record.ended_at),  # the clock may have been set back meanwhile
+        result=termination.result.value,
+        reason=termination.reason.value,
+        q850=termination.q850,
+        sip_status=termination.sip_status,
+        **columns,
+    )
+    return count == 1
+
+
+def insert_interaction(tx: Tx, record: CallRecord) -> int:
+    """Add a finished call to its session's interactions and totals; return the event's sequence."""
+    assert record.session_id is not None
+    assert record.role is not None
+    ended_at = max(record.started_at, record.ended_at)
+    tx.run(
+        _INSERT_INTERACTION,
+        session_id=record.session_id,
+        kind=InteractionKind.CALL.value,
+        call_id=record.call_id,
+        caller_role=record.role.value,
+        started_at=record.started_at,
+        ended_at=ended_at,
+        leg_count=record.leg_count,
+        caller_leg_s=None if record.answered_at is None else record.caller_leg_s,
+        callee_leg_s=None if record.callee_answered_at is None else record.callee_leg_s,
+    )
+    row = tx.row(
+        _ADD_TOTALS,
+        session_id=record.session_id,
+        leg_count=record.leg_count,
+        duration_s=record.caller_leg_s + record.callee_leg_s,
+        ended_at=ended_at,
+    )
+    assert row is not None, "a session with a call is never deleted"
+    return int(row[0])
+
+
+def count_refused(tx: Tx, number: DID, at: int) -> int:
+    """Count a refused call in its number's minute; return how many that makes, 0 for a number not ours."""
+    row = tx.row(_COUNT_REFUSED, number=number, minute_at=at - at % _MINUTE_US)
+    return 0 if row is None else int(row[0])
+
+
+def load_orphans(tx: Tx, switch_id: str) -> tuple[OrphanCall, ...]:
+    """Load the calls a switch has not finished."""
+    return tuple(_orphan(tx, row) for row in tx.rows(_SELECT_ORPHANS, switch_id=switch_id))
+
+
+def load_lapsed(tx: Tx, lapsed_by: int) -> tuple[OrphanCall, ...]:
+    """Load the calls of any switch whose lease ran out by an instant."""
+    return tuple(_orphan(tx, row) for row in tx.rows(_SELECT_LOST, lapsed_by=lapsed_by))
+
+
+def load_ended(tx: Tx, session_ids: tuple[str, ...], now: int) -> tuple[str, ...]:
+    """Load which of these sessions are over, a hundred a statement."""
+    ended: list[str] = []
+    for start in range(0, len(session_ids), _SESSIONS_ASKED):
+        asked = session_ids[start : start + _SESSIONS_ASKED]
+        padded = (*asked, *(None,) * (_SESSIONS_ASKED - len(asked)))
+        ended += (
+            row[0] for row in tx.rows(_SELECT_ENDED, **dict(zip(_SESSION_KEYS, padded, strict=True)), now=now)
+        )
+    return tuple(ended)
+
+
+def _dialog_place(call_id: str, side: str) -> str:
+    return f"live_call.dialog_{side}_sealed:{call_id}"
+
+
+def _orphan(tx: Tx, row: Row) -> OrphanCall:
+    call_id, switch_id, session_id, account_id, number, caller_ref, caller_sealed, *rest = row
+    callee_ref, callee_sealed, role, started_at, lease_until, dialog_a, dialog_b = rest
+
+    def dialog(side: str, sealed: bytes | None) -> str | None:
+        return None if sealed is None else tx.keys.unseal(sealed, _dialog_place(call_id, side))
+
+    return OrphanCall(
+        call_id=call_id,
+        switch_id=switch_id,
+        session_id=session_id,
+        account_id=account_id,
+        number=DID(number),
+        caller=_party(tx, account_id, caller_ref, caller_sealed),
+        callee=_party(tx, account_id, callee_ref, callee_sealed),
+        role=Role(role),
+        started_at=started_at,
+        lease_until=lease_until,
+        dialog_a=dialog("a", dialog_a),
+        dialog_b=dialog("b", dialog_b),
+    )
