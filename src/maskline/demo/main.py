@@ -126,17 +126,26 @@ def _draw(caller: Phone, callee: Phone, virtual: str, timings: Timings, say: Cal
     def after(instant_s: float | None) -> str:
         return "   -   " if instant_s is None else f"{(instant_s - timings.invited_s) * 1000:4.0f} ms"
 
-    say(f"  {caller.name:<12}          Maskline           {callee.name:>12}")
-    say(f"       |  INVITE {virtual}  |                          |")
-    say("       |------------------------>|  INVITE                  |")
-    say(f"       |                         |  From: {virtual}    |")
-    say("       |                         |------------------------->|")
-    say("       |  180                    |<-------------------- 180 |")
-    say(f"       |<------------------------|                          |   {after(timings.ringing_s)}")
-    say("       |  200                    |<-------------------- 200 |")
-    say(f"       |<------------------------|                          |   {after(timings.answered_s)}")
-    say(f"       |{f' {caller.audio.tone_hz} Hz ':=^25}|{'':=^26}|")
-    say(f"       |{f' {callee.audio.tone_hz} Hz ':=^25}|{'':=^26}|")
+    rows = (
+        (f"INVITE {virtual}", "->", "", "  ", ""),
+        ("", "  ", f"INVITE, From: {virtual}", "->", ""),
+        ("180", "<-", "180", "<-", after(timings.ringing_s)),
+        ("200", "<-", "200", "<-", after(timings.answered_s)),
+        (f"{caller.audio.tone_hz} Hz", "->", f"{caller.audio.tone_hz} Hz", "->", ""),
+        (f"{callee.audio.tone_hz} Hz", "<-", f"{callee.audio.tone_hz} Hz", "<-", ""),
+    )
+    say(f"  {caller.name:<28} {"Maskline":<32} {callee.name}")
+    for left, left_arrow, right, right_arrow, note in rows:
+        say(f"    |{_arrow(left, left_arrow, 28)}|{_arrow(right, right_arrow, 32)}|  {note}".rstrip())
+
+
+def _arrow(text: str, direction: str, width: int) -> str:
+    """Draw `text` on an arrow of `width` columns; no direction, no line."""
+    if direction == "->":
+        return f" {text} ".center(width - 1, "-") + ">"
+    if direction == "<-":
+        return "<" + f" {text} ".center(width - 1, "-")
+    return " " * width
 
 
 def _check_leaks(a: Phone, b: Phone, checks: Checks) -> None:
