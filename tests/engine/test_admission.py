@@ -156,5 +156,5 @@ def test_reading_never_raises_and_yields_e164_or_nothing(user: str, host: str) -
     uri = replace(parse_uri(f"sip:x@{host}"), user=user)
     invite = replace(_invite(), request_uri=uri, from_=replace(parse_name_addr(CALLER), uri=uri))
     found = read_dialling(invite, TRUNK)
-    assert found.dialled == "" or E164(found.dialled)
+    assert found.dialled == "" or E164(found.dialled).reveal() == found.dialled
     assert found.caller is None or (host != "anonymous.invalid" and found.caller.reveal() == found.dialled)
