@@ -134,7 +134,7 @@ def _draw(caller: Phone, callee: Phone, virtual: str, timings: Timings, say: Cal
         (f"{caller.audio.tone_hz} Hz", "->", f"{caller.audio.tone_hz} Hz", "->", ""),
         (f"{callee.audio.tone_hz} Hz", "<-", f"{callee.audio.tone_hz} Hz", "<-", ""),
     )
-    say(f"  {caller.name:<28} {"Maskline":<32} {callee.name}")
+    say(f"  {caller.name:<28} {'Maskline':<32} {callee.name}")
     for left, left_arrow, right, right_arrow, note in rows:
         say(f"    |{_arrow(left, left_arrow, 28)}|{_arrow(right, right_arrow, 32)}|  {note}".rstrip())
 

@@ -28,6 +28,9 @@ class Threads(Protocol):
     async def read(self, fn: Callable[..., T], *args: Any) -> T:
         """Call `fn(tx, *args)` on a reading connection."""
 
+    async def look_up(self, fn: Callable[..., T], *args: Any) -> T:
+        """Call `fn(tx, *args)`, one indexed statement, the quickest way there is."""
+
     async def write(self, fn: Callable[..., T], *args: Any) -> T:
         """Call `fn(tx, *args)` in a write transaction; returns after its commit."""
 
@@ -45,7 +48,7 @@ class WorkflowStore:
 
     async def route(self, dialled: str, caller: E164 | None, now: int) -> RouteFacts:
         """What the two numbers mean at `now`."""
-        return await self._threads.read(route_call, dialled, caller, now)
+        return await self._threads.look_up(route_call, dialled, caller, now)
 
     async def claim(self, plan: CallPlan, lease_until: int, now: int) -> CallClaim:
         """Take the session; on disk when this returns."""
@@ -65,7 +68,7 @@ class WorkflowStore:
 
     async def is_session_open(self, session_id: str, now: int) -> bool:
         """Whether the session may still be bridged."""
-        return not await self.revoked((session_id,), now)
+        return not await self._threads.look_up(load_ended_sessions, (session_id,), now)
 
     async def save_dialogs(self, call_id: str, a: str, b: str, now: int) -> None:
         """Keep what a successor needs to hang both legs up."""
