@@ -26,8 +26,8 @@ class AsyncioRunner:
         spawn(_report(work, done), name="switch.work")
 
     def call_at(self, at: int, callback: Callable[[], None]) -> Cancellable:
-        """Call back once the clock reads `at`; late rather than early when it was set back meanwhile."""
-        return self._loop.call_later(max(0, at - self._clock.now()) / _US_PER_S, callback)
+        """Call back once the clock reads `at`: never early, late by as much as it was set forward meanwhile."""
+        return _Alarm(self._loop, self._clock, at, callback)
 
     def call_at_mono(self, at_mono_s: float, callback: Callable[[], None]) -> Cancellable:
         """Call back at an instant of `mono_s`."""
@@ -40,6 +40,32 @@ class AsyncioRunner:
     def mono_s(self) -> float:
         """Seconds of a clock that never jumps."""
         return time.monotonic()
+
+
+class _Alarm:
+    """A timer on the time of day: the loop's clock runs beside it, so the time is looked at again on waking."""
+
+    __slots__ = ("_at", "_callback", "_clock", "_handle", "_loop")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, clock: Clock, at: int, callback: Callable[[], None]
+    ) -> None:
+        self._loop, self._clock, self._at, self._callback = loop, clock, at, callback
+        self._handle = self._wait(at - clock.now())
+
+    def _wait(self, left_us: int) -> asyncio.TimerHandle:
+        return self._loop.call_later(max(0, left_us) / _US_PER_S, self._woken)
+
+    def _woken(self) -> None:
+        left_us = self._at - self._clock.now()
+        if left_us > 0:
+            self._handle = self._wait(left_us)
+        else:
+            self._callback()
+
+    def cancel(self) -> None:
+        """Never call back."""
+        self._handle.cancel()
 
 
 async def _report(work: Coroutine[Any, Any, T], done: Callable[[T | Exception], None]) -> None:

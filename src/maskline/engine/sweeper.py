@@ -26,8 +26,9 @@ async def sweep_sessions(
             end = await next_end()
             if end is not None and end <= clock.now():
                 count = await expire(clock.now())
-                _log.info("sessions.expired", session_count=count)
-                wait_s = 0.0
+                if count:  # there may be more; a session that would not end must not make this a busy loop
+                    _log.info("sessions.expired", session_count=count)
+                    wait_s = 0.0
             elif end is not None:
                 wait_s = min(WAIT_S_MAX, (end - clock.now()) / US_PER_S)
         except Exception:  # noqa: BLE001  # the database may be away for a while
