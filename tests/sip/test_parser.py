@@ -143,6 +143,8 @@ def test_ambiguous_fields_are_refused(line: str) -> None:
         ({"Via": "Via:"}, 400),
         ({"Via": "Via: SIP/2.0/UDP h, ,SIP/2.0/UDP i"}, 400),
         ({"Via": "Via: SIP/2.0/UDP h\r\nVia: ;;,"}, 400),
+        ({"Via": "Via: SIP/2.0/UDP h;rport=65536"}, 400),
+        ({"Via": "Via: SIP/2.0/UDP h;rport=x"}, 400),
         ({"From": "From:"}, 400),
         ({"To": "To: <sip:a@h>, <sip:b@h>"}, 400),
         ({"Call_ID": "Call-ID: a b"}, 400),
@@ -386,6 +388,25 @@ def test_stream_breaks_when_framing_is_in_doubt(data: bytes, status: int) -> Non
     assert error.status_hint == status
     assert reader.is_broken
     assert reader.feed(raw()) == []
+
+
+def test_stream_breaks_on_an_endless_head() -> None:
+    """A header section without end is given up as soon as it is too large."""
+    reader = StreamReader()
+    assert reader.feed(b"x" * HEAD_BYTES_MAX) == []
+    (error,) = reader.feed(b"x")
+    assert isinstance(error, RemoteProtocolError)
+    assert (error.status_hint, error.reply_to, reader.is_broken) == (513, None, True)
+
+
+def test_stream_takes_single_bytes_in_linear_time() -> None:
+    """A large message in single bytes costs no more than a look at each."""
+    reader = StreamReader()
+    data = raw(Y="P-Y: " + "y" * 30_000, body=b"x" * 30_000, Content_Length="Content-Length: 30000")
+    started = time.process_time()
+    found = [outcome for place in range(len(data)) for outcome in reader.feed(data[place : place + 1])]
+    assert time.process_time() - started < HOSTILE_CPU_S_MAX
+    assert found == [parse_datagram(data)]
 
 
 def outcomes(reader: StreamReader, pieces: list[bytes]) -> list[Message | str]:

@@ -129,19 +129,13 @@ class StreamReader:
 
     def _next(self) -> Message | RemoteProtocolError | None:
         if self._pending is None:
-            raw_head = self._take_head()
-            if raw_head is None:
-                return None
-            if isinstance(raw_head, RemoteProtocolError):
-                return raw_head
             try:
-                head = _parse_head(raw_head)
-                _require_length(head, len(raw_head))
+                self._pending = self._take_head()
             except RemoteProtocolError as error:
                 self._is_broken = True
-                error.reply_to = _salvage_request(raw_head)
                 return error
-            self._pending = (head, raw_head)
+            if self._pending is None:
+                return None
         head, raw_head = self._pending
         length = head.content_length or 0
         if len(self._buffer) < length:
@@ -155,23 +149,28 @@ class StreamReader:
             error.reply_to = _salvage_request(raw_head)
             return error
 
-    def _take_head(self) -> bytes | RemoteProtocolError | None:
+    def _take_head(self) -> tuple[_Head, bytes] | None:
         """Cut the next header section off the buffer; None while it is not whole."""
         buffer = self._buffer
         if self._scanned == 0:
             _drop_line_ends(buffer)
         end = buffer.find(b"\r\n\r\n", self._scanned)
-        if end < 0 and len(buffer) <= HEAD_BYTES_MAX:
+        if end < 0:
+            if len(buffer) > HEAD_BYTES_MAX:
+                raise RemoteProtocolError("header section too large", status_hint=TOO_LARGE)
             # The next look begins where this one ended, or feeding single bytes would be quadratic.
             self._scanned = max(0, len(buffer) - 3)
             return None
-        if end < 0:
-            self._is_broken = True
-            return RemoteProtocolError("header section too large", status_hint=TOO_LARGE)
         raw_head = bytes(buffer[:end])
         del buffer[: end + 4]
         self._scanned = 0
-        return raw_head
+        try:
+            head = _parse_head(raw_head)
+            _require_length(head, len(raw_head))
+        except RemoteProtocolError as error:
+            error.reply_to = _salvage_request(raw_head)
+            raise
+        return head, raw_head
 
 
 def _drop_line_ends(buffer: bytearray) -> None:
@@ -304,7 +303,7 @@ def _check_headers(headers: Headers, index: dict[str, list[str]]) -> None:
     if len(vias) > 1 or "," in vias[0]:
         headers.all("Via")
     # Reading is what checks.
-    _ = headers.via, headers.from_, headers.to, headers.cseq
+    _ = headers.via.rport, headers.from_, headers.to, headers.cseq
     if not _CALL_ID.fullmatch(index["Call-ID"][0]):
         raise RemoteProtocolError("malformed Call-ID")
     for name in _ADDRESS_LISTS:
