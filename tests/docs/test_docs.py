@@ -10,6 +10,7 @@ import pytest
 from maskline.api.plivo import errors as plivo_errors
 from maskline.api.plivo import wire
 from maskline.config import ENVIRONMENT_PREFIX, Settings
+from maskline.store import schema
 from tests.docs.generate import BLOCKS, commands, documents, errors, renew
 from tests.tidy.tree import ROOT, shown
 
@@ -26,6 +27,7 @@ _FILE = re.compile(
     r"(?:src|tests|docs|tools|requirements|bench)/[\w./*-]+|[A-Z]+\.md|Makefile|pyproject\.toml"
 )
 _MODULE = re.compile(r"maskline(?:\.\w+)+")
+_OPERATORS_FILES = frozenset({"maskline.toml", "maskline.db", "maskline.key"})
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -143,7 +145,7 @@ def test_named_files_and_modules_exist(path: Path) -> None:
 def _exists(name: str) -> bool:
     if _FILE.fullmatch(name):
         return any(ROOT.glob(name))
-    if _MODULE.fullmatch(name) and name != "maskline.toml":
+    if _MODULE.fullmatch(name) and name not in _OPERATORS_FILES:
         return any(_resolves(name))
     return True
 
@@ -181,3 +183,9 @@ def test_sentences_have_lines_of_their_own(path: Path) -> None:
         if not line.startswith(("|", "<!--", "    ")) and re.search(r"[a-z)`]\. [A-Z`]", line)
     ]
     assert crowded == []
+
+
+def test_tables_of_the_database_are_documented() -> None:
+    """An operator finds every table and what it holds."""
+    text = (OPERATE / "database.md").read_text()
+    assert [name for name in schema.metadata.tables if f"`{name}`" not in text] == []
