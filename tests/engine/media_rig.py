@@ -60,8 +60,8 @@ class Party:
         self._sequence += 1
         packet = RTPPacket(
             payload_type=0,
-            sequence=self._sequence,
-            timestamp=self._sequence * 160,
+            sequence=self._sequence & 0xFFFF,
+            timestamp=self._sequence * 160 & 0xFFFFFFFF,
             source=self.source,
             payload=payload,
         )

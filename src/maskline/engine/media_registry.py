@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
+from maskline.engine.media_filters import BANNED_MAX, Endpoint
 from maskline.engine.media_types import Family, LiveRelay, PartyMedia, RelayFull, RelayRefused
 
 REST_S: Final = 30.0  # how long late packets of a call may still arrive; longer than any network keeps one
@@ -38,8 +39,10 @@ class Session:
 
 @dataclass(slots=True)
 class _Rest:
+    """Who used a port of late, oldest first, each until when it is remembered."""
+
     until_mono_s: float
-    party: PartyMedia
+    parties: tuple[tuple[float, Endpoint], ...]
 
 
 class Registry:
@@ -74,7 +77,9 @@ class Registry:
             if self._owners.get(key) is session:
                 del self._owners[key]
             if port.party is not None:
-                self._resting[key] = _Rest(now + REST_S, port.party)
+                until, endpoint = now + REST_S, (port.party.address, port.party.port)
+                kept = [each for each in self._recent(key, now) if each[1] != endpoint]
+                self._resting[key] = _Rest(until, (*kept, (until, endpoint))[-BANNED_MAX:])
                 self._resting.move_to_end(key)
         while len(self._resting) > RESTING_MAX:
             self._resting.popitem(last=False)
@@ -88,10 +93,13 @@ class Registry:
         """Ports in use just now."""
         return len(self._resting)
 
-    def last_party(self, family: Family, number: int, now: float) -> PartyMedia | None:
-        """Return who used a port within the rest time."""
-        rest = self._resting.get((family, number))
-        return rest.party if rest is not None and rest.until_mono_s > now else None
+    def recent_endpoints(self, family: Family, number: int, now: float) -> tuple[Endpoint, ...]:
+        """Return who used a port within the rest time: whose late packets may still come."""
+        return tuple(endpoint for _, endpoint in self._recent((family, number), now))
+
+    def _recent(self, key: PortKey, now: float) -> list[tuple[float, Endpoint]]:
+        rest = self._resting.get(key)
+        return [] if rest is None else [each for each in rest.parties if each[0] > now]
 
     def switch_connected(self, switch: str) -> None:
         """Count a connection of a switch."""

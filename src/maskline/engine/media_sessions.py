@@ -16,7 +16,6 @@ from maskline.engine.media_engine import LABEL, Engine, EngineError
 from maskline.engine.media_filters import (
     DROP_ALL,
     NETWORKS_MAX,
-    Endpoint,
     discard_queued,
     local_port,
     rtp_program,
@@ -148,10 +147,8 @@ class Sessions:
 
     def _let_in(self, port: Port, party: PartyMedia) -> None:
         _, networks = allowed_networks(party.address, party.networks)
-        last = self._registry.last_party(port.family, port.number, self._clock())
-        banned: tuple[Endpoint, ...] = ()
-        if last is not None and (last.address, last.port) != (party.address, party.port):
-            banned = ((last.address, last.port),)
+        recent = self._registry.recent_endpoints(port.family, port.number, self._clock())
+        banned = tuple(each for each in recent if each != (party.address, party.port))
         rtp_program(networks, banned).attach(port.rtp)
 
     def _rests(self, session: Session) -> bool:
@@ -160,7 +157,7 @@ class Sessions:
         if self._registry.resting_count > pairs // 4:
             return False
         now = self._clock()
-        return any(self._registry.last_party(p.family, p.number, now) for p in session.ports.values())
+        return any(self._registry.recent_endpoints(p.family, p.number, now) for p in session.ports.values())
 
     def connect(self, call: str, side: str, party: PartyMedia) -> None:
         """Let a party in at its port and tell the engine where its audio goes.

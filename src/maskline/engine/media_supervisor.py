@@ -41,7 +41,7 @@ class MediaSupervisor:
         command: tuple[str, ...] = GUARD_COMMAND,
     ) -> None:
         self.relay = GuardLink(switch)
-        self._settings = settings
+        self.settings = settings
         self._command = command
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         if socket_path is None or len(bytes(socket_path)) > UNIX_PATH_BYTES_MAX:
@@ -115,7 +115,7 @@ class MediaSupervisor:
 
     async def _start(self) -> None:
         process = self._process = await asyncio.create_subprocess_exec(
-            *self._command, *guard_arguments(self._settings, self._path), stdin=PIPE, stderr=PIPE
+            *self._command, *guard_arguments(self.settings, self._path), stdin=PIPE, stderr=PIPE
         )
         spawn(_pass_log_on(process), name="media-guard-log")
         async with asyncio.timeout(START_TIMEOUT_S):
