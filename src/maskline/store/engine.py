@@ -58,13 +58,13 @@ class Tx:
     Used by one thread at a time; not to be kept after the workflow has returned.
     """
 
-    __slots__ = ("_raw", "_savepoint_count", "database", "keys", "random_bytes")
+    __slots__ = ("_depth", "_raw", "database", "keys", "random_bytes")
 
     def __init__(
         self, raw: Any, database: Database, keys: Keys, random_bytes: Callable[[int], bytes]
     ) -> None:
         self._raw = raw
-        self._savepoint_count = 0
+        self._depth = 0
         self.database = database
         self.keys = keys
         self.random_bytes = random_bytes
@@ -101,20 +101,22 @@ class Tx:
     @contextmanager
     def savepoint(self) -> Iterator["Savepoint"]:
         """Open a savepoint; it is undone when its block raises or calls `undo`."""
-        self._savepoint_count += 1
-        name = f"s{self._savepoint_count}"
+        self._depth += 1
+        name = f"s{self._depth}"  # few names, so that their statements stay prepared
         self.command(f"SAVEPOINT {name}")
         savepoint = Savepoint()
         try:
             yield savepoint
+            if savepoint.is_undone:
+                self.command(f"ROLLBACK TO SAVEPOINT {name}")
+            self.command(f"RELEASE SAVEPOINT {name}")
         except RetryableError:
             raise  # the whole transaction goes
         except BaseException:
             self.command(f"ROLLBACK TO SAVEPOINT {name}")
             raise
-        if savepoint.is_undone:
-            self.command(f"ROLLBACK TO SAVEPOINT {name}")
-        self.command(f"RELEASE SAVEPOINT {name}")
+        finally:
+            self._depth -= 1
 
 
 class Savepoint:
