@@ -12,13 +12,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
-from maskline.store.thread import StoreThreads
-
 from maskline.api.app import create_app
 from maskline.api.server import start_server
 from maskline.core.inventory import Account, NewAccount, NewNumbers, Trunk, TrunkSettings
 from maskline.core.numbers import DID
 from maskline.store.setup import init_database, open_store
+from maskline.store.thread import StoreThreads
 from maskline.testing.clock import ManualClock
 from maskline.workflows.accounts import create_account
 from maskline.workflows.numbers import NumbersAdded, add_numbers

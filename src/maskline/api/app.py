@@ -8,6 +8,9 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from maskline.api.metrics import HTTPMetrics
 from maskline.api.plivo.app import PREFIX as PLIVO_PREFIX
@@ -36,6 +39,7 @@ def create_app(
     """
     registry = registry or CollectorRegistry()
     app = FastAPI(title="Maskline", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app.add_middleware(NewlineTolerance)
     _add_health(app, dict(checks or {}))
 
     async def show_metrics(_request: Request) -> Response:
@@ -49,8 +53,28 @@ def create_app(
         metrics=HTTPMetrics(registry),
         settings=PlivoSettings(public_url=public_url),
     )
-    app.mount(PLIVO_PREFIX, create_plivo_app(api))
+    plivo = create_plivo_app(api)
+    app.mount(PLIVO_PREFIX, plivo)
+    app.router.routes.append(Route(PLIVO_PREFIX, plivo))  # the prefix itself, which no mount matches
+
+    async def show_plivo_schema(_request: Request) -> Response:
+        return JSONResponse(plivo.openapi())
+
+    app.add_route("/docs/plivo.json", show_plivo_schema)
     return app
+
+
+class NewlineTolerance:
+    """ASGI middleware: a line feed in a path becomes a character that mounts match, so that its dialect answers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] == "http" and "\n" in scope["path"]:
+            scope["path"] = scope["path"].replace("\n", "\ufffd")
+        await self._app(scope, receive, send)
 
 
 def _add_health(app: FastAPI, checks: Mapping[str, HealthCheck]) -> None:

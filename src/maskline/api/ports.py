@@ -1,20 +1,23 @@
 """What the HTTP side needs from the rest of the service; `wiring` hands in what fits."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
+from maskline.store.engine import Tx
+
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class StoreThreads(Protocol):
-    """Runs workflows on the store's threads; the result of `write` comes after its commit."""
+    """Runs workflows on the store's threads; both raise AppError when the database cannot."""
 
-    async def read(self, fn: Callable[..., T], *args: Any) -> T:
-        """Call `fn(tx, *args)` on a reading connection."""
+    async def read(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a workflow that only reads."""
         ...
 
-    async def write(self, fn: Callable[..., T], *args: Any) -> T:
-        """Call `fn(tx, *args)` in a write transaction."""
+    async def write(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a workflow; its result is durable when this returns."""
         ...
 
 

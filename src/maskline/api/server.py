@@ -93,9 +93,13 @@ def _listen(bind: tuple[str, int]) -> socket.socket:
     host, port = bind
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             msg = f"another program listens on {host} port {port}"
             raise AddressInUseError(msg) from error
         raise
+    # Accepted sockets inherit it. asyncio sets it only on sockets made with an explicit protocol number; without
+    # it the head of an answer waits some 40 ms for the client's delayed acknowledgement before its body follows.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener

@@ -22,6 +22,9 @@ _AUTH_ID = re.compile(r"MA[0-9A-Za-z]{18}", re.ASCII)
 _AUTH_TOKEN = re.compile(r"[!-~]{16,128}", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 
+SecretOption = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
+"""A secret may begin with a hyphen, or be one: then it is read from standard input."""
+
 
 def add_commands(app: App, context: Context) -> None:
     """Register the group."""
@@ -34,7 +37,7 @@ def add_commands(app: App, context: Context) -> None:
         /,
         *,
         auth_id: str | None = None,
-        auth_token: str | None = None,
+        auth_token: SecretOption = None,
         country: str = "IN",
         timezone: str = "Asia/Kolkata",
         policy: Annotated[

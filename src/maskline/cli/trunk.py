@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from maskline.cli.account import check_country, check_name, read_secret
+from maskline.cli.account import SecretOption, check_country, check_name, read_secret
 from maskline.cli.context import Context
 from maskline.clock import to_datetime
 from maskline.config import Address, parse_address
@@ -18,7 +18,7 @@ from maskline.workflows.trunks import TrunkExists, add_trunk, list_trunks
 NETWORKS_MAX = 64  # a carrier publishes a handful; more is a mistake
 CODECS = {codec.lower(): codec for codec in ("PCMU", "PCMA", "G722", "opus", "G729")}
 
-Several = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
+Several = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")]
 """`--accept A B`, `--accept A --accept B` and `--accept A,B` are the same."""
 
 
@@ -39,11 +39,11 @@ def add_commands(app: App, context: Context) -> None:
         country: str = "IN",
         codec: Several = (),
         username: str | None = None,
-        password: str | None = None,
+        password: SecretOption = None,
         dialled_from: Literal["request-uri", "to"] = "request-uri",
         trust_identity: bool = True,
         send_asserted: bool = False,
-        calls_max: int | None = None,
+        max_calls: int | None = None,
     ) -> None:
         """Add a trunk.
 
@@ -60,7 +60,7 @@ def add_commands(app: App, context: Context) -> None:
             dialled_from: Where the peer puts the dialled number.
             trust_identity: Whether the peer's P-Asserted-Identity is the caller.
             send_asserted: Whether calls to the peer carry the virtual number as P-Asserted-Identity, too.
-            calls_max: Calls at one time on this trunk.
+            max_calls: Calls at one time on this trunk.
         """
         peer_address = _parse_peer(peer)
         password = read_secret(password)
@@ -80,7 +80,7 @@ def add_commands(app: App, context: Context) -> None:
             sends_asserted=send_asserted,
             username=username,
             password=None if password is None else Secret(password),
-            max_calls=_check_calls_max(calls_max),
+            max_calls=_check_max_calls(max_calls),
         )
         trunk = context.run(add_trunk, new, context.clock.now())
         if isinstance(trunk, TrunkExists):
@@ -142,9 +142,9 @@ def _parse_codecs(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(CODECS[name.lower()] for name in names))
 
 
-def _check_calls_max(count: int | None) -> int | None:
+def _check_max_calls(count: int | None) -> int | None:
     if count is not None and count < 1:
-        raise InputError("--calls-max: at least 1")
+        raise InputError("--max-calls: at least 1")
     return count
 
 

@@ -34,6 +34,7 @@ from maskline.core.masking import (
     SessionNotFound,
 )
 from maskline.errors import AppError
+from maskline.store.engine import StoreUnavailableError
 from maskline.workflows.accounts import authenticate, load_subaccount
 from maskline.workflows.create_masking_session import create_masking_session
 from maskline.workflows.end_masking_session import end_masking_session
@@ -175,9 +176,9 @@ class PlivoAPI:
         return self._reply(error.status, {"error": error.text}, error.headers)
 
     def _refuse_failure(self, operation: str, error: AppError) -> Response:
-        """429 where the same request may succeed in a moment, else 500; the reason is the operator's to read."""
+        """429 where the service is only busy, else 500; the reason is the operator's to read."""
         _log.warning("request.failed", operation=operation, code=error.code, reason=str(error))
-        if error.is_retryable:
+        if error.is_retryable and not isinstance(error, StoreUnavailableError):
             headers = {"Retry-After": str(RETRY_AFTER_S)}
             return self.refuse(errors.PlivoError(429, errors.OVERLOADED, headers=headers))
         return self.refuse(errors.PlivoError(500, errors.SERVER_ERROR))
@@ -268,7 +269,11 @@ class PlivoAPI:
 def create_plivo_app(api: PlivoAPI) -> FastAPI:
     """The sub-application to mount at `PREFIX`; both slashes and doubled ones reach the same handler."""
     app = FastAPI(
-        title="Maskline: Plivo number masking dialect", docs_url=None, redoc_url=None, redirect_slashes=False
+        title="Maskline: Plivo number masking dialect",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,  # unknown to the vendor, so not below its prefix
+        redirect_slashes=False,
     )
     app.add_middleware(SlashTolerance)
     sessions, legacy = "/Account/{auth_id}/Masking/Session", "/Account/{auth_id}/Session"
