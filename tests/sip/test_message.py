@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from maskline.sip.errors import RemoteProtocolError
-from maskline.sip.headers import CSeq
+from maskline.sip.headers import CSeq, Via
 from maskline.sip.message import Headers, Request, Response
 
 FULL = Headers(
@@ -67,13 +67,39 @@ def test_target_of_another_scheme() -> None:
     assert caught.value.status_hint == 416
 
 
-def test_top_element_is_replaced() -> None:
-    """Replacing the topmost Via leaves all others."""
-    changed = FULL.with_top("Via", "SIP/2.0/UDP z")
+def test_topmost_via_is_replaced() -> None:
+    """Replacing the topmost Via leaves all others, and the old headers, as they were."""
+    before = FULL.items
+    changed = FULL.with_top_via(Via(transport="UDP", host="z"))
     assert changed.all("Via") == ("SIP/2.0/UDP z", "SIP/2.0/TCP b", "SIP/2.0/UDP c")
-    assert changed.with_top("Subject", "three").get("Subject") == "three"
+    assert changed == Headers([("Via", "SIP/2.0/UDP z, SIP/2.0/TCP b"), *FULL.items[1:]])
+    assert (changed.via.host, changed.from_, changed.to, changed.cseq) == (
+        "z",
+        FULL.from_,
+        FULL.to,
+        FULL.cseq,
+    )
+    assert changed.addresses("Contact") == FULL.addresses("Contact")
+    assert (FULL.items, FULL.via.host) == (before, "a")
+    with pytest.raises(RemoteProtocolError):
+        Headers().with_top_via(changed.via)
+
+
+def test_top_element_is_replaced() -> None:
+    """The first element of any field can be replaced; of a field that is no list, the whole of it."""
+    assert FULL.with_top("Contact", "<sip:z@h>").all("Contact") == ("<sip:z@h>", "<sip:y@h>")
+    assert FULL.with_top("Subject", "three").get("Subject") == "three"
     with pytest.raises(KeyError):
-        changed.with_top("Allow", "X")
+        FULL.with_top("Allow", "X")
+
+
+def test_other_headers_leave_the_request() -> None:
+    """A request with other fields keeps method, Request-URI and body."""
+    request = Request("BYE", "sip:b@h", FULL, b"x")
+    assert request.target.user == "b"
+    changed = request.with_headers(Headers())
+    assert changed == Request("BYE", "sip:b@h", Headers(), b"x")
+    assert changed.target is request.target
 
 
 def test_messages_are_values() -> None:

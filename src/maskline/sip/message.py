@@ -19,6 +19,7 @@ from maskline.sip.headers import (
     parse_name_addr,
     parse_number,
     parse_via,
+    render_via,
     split_list,
 )
 from maskline.sip.uri import SIPURI, parse_uri
@@ -91,13 +92,25 @@ class Headers:
 
     def with_top(self, name: str, value: str) -> Headers:
         """Return the same fields with the first element of the first field of that name replaced."""
-        items = list(self._items)
-        for position, (key, old) in enumerate(items):
+        for place, (key, old) in enumerate(self._items):
             if key == name:
                 rest = split_list(old)[1:] if name in LIST_HEADERS else ()
-                items[position] = (key, ", ".join((value, *rest)))
-                return Headers(items)
+                changed = (key, ", ".join((value, *rest)))
+                return Headers((*self._items[:place], changed, *self._items[place + 1 :]))
         raise KeyError(name)
+
+    def with_top_via(self, via: Via) -> Headers:
+        """Return the same fields with the topmost Via replaced; what was parsed already stays parsed."""
+        index = dict(self._build_index() if self._index is None else self._index)
+        first, *others = index.get("Via") or [_first(None)]
+        value = ", ".join((render_via(via), *split_list(first)[1:]))
+        place = next(place for place, (name, _) in enumerate(self._items) if name == "Via")
+        index["Via"] = [value, *others]
+        result = Headers((*self._items[:place], ("Via", value), *self._items[place + 1 :]), index=index)
+        result._via = via
+        result._from, result._to, result._cseq = self._from, self._to, self._cseq
+        result._addresses = self._addresses
+        return result
 
     def _build_index(self) -> Mapping[str, list[str]]:
         index: dict[str, list[str]] = {}
@@ -219,6 +232,12 @@ class Request(_MessageMixin):
             object.__setattr__(self, "_target", parse_uri(self.uri))
             assert self._target is not None
         return self._target
+
+    def with_headers(self, headers: Headers) -> Request:
+        """Return the same request with other fields; a parsed Request-URI stays parsed."""
+        changed = Request(self.method, self.uri, headers, self.body)
+        object.__setattr__(changed, "_target", self._target)
+        return changed
 
     @property
     def max_forwards(self) -> int | None:

@@ -134,7 +134,7 @@ def note_source(request: Request, address: str, port: int) -> Request:
         noted = via.with_params(received=address)
     else:
         return request
-    return Request(request.method, request.uri, request.headers.with_top("Via", str(noted)), request.body)
+    return request.with_headers(request.headers.with_top_via(noted))
 
 
 def _add_tag(value: str, tag: str) -> str:
