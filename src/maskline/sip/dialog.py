@@ -88,7 +88,9 @@ class Dialog:
         )
 
     @classmethod
-    def from_response(cls, invite: Request, response: Response, *, contact: str, flow: Flow) -> "Dialog":
+    def from_response(
+        cls, invite: Request, response: Response, *, local_tag: str, contact: str, flow: Flow
+    ) -> "Dialog":
         """Make a dialog of an answer to our INVITE (12.1.2).
 
         An answer without Contact breaks 12.1.1; the INVITE's own target is then as good as any.
@@ -101,7 +103,7 @@ class Dialog:
             call_id=invite.call_id,
             local=invite.headers.get("From") or "",
             remote=response.headers.get("To") or "",
-            local_tag=invite.from_.tag or "",
+            local_tag=local_tag,
             remote_tag=response.to.tag or "",
             local_seq=invite.cseq.number,
             remote_seq=None,
@@ -126,6 +128,16 @@ class Dialog:
         """Count our sequence number up."""
         self.local_seq += 1
         return self.local_seq
+
+    def is_confirmed_by(self, response: Response) -> bool:
+        """Whether a 2xx says of an early dialog what its provisional answer said (13.2.2.4)."""
+        contact = response.contact
+        return (
+            contact is not None
+            and contact.uri == self.target
+            and response.headers.get("Record-Route") is None
+            and not self.route_set
+        )
 
     def refresh_target(self, message: Message) -> None:
         """Take over the Contact of a re-INVITE, an UPDATE or their 2xx, if it has one (12.2)."""

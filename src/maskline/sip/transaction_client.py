@@ -99,8 +99,7 @@ class ClientTransactions(TransactionStore[ClientTransaction]):
     def receive(self, response: Response, now: float) -> bool:
         """Feed a response to the transaction it answers; False when there is none (17.1.3)."""
         transaction = self.live.get((response.via.branch, response.cseq.method))
-        # More than one Via is an answer for somebody behind us, and we forward for nobody (8.1.3.3).
-        if transaction is None or len(response.headers.all("Via")) != 1:
+        if transaction is None or not _has_one_via(response):
             return False
         self.step(transaction, _input_of(response.status), response, now)
         return True
@@ -119,6 +118,12 @@ class ClientTransactions(TransactionStore[ClientTransaction]):
 
     def _transport_failed(self, transaction: ClientTransaction, _message: object, now: float) -> None:
         self._on_failure(transaction, 503, now)
+
+
+def _has_one_via(response: Response) -> bool:
+    """Tell an answer to us from one to somebody behind us, for whom we forward nothing (8.1.3.3)."""
+    vias = response.headers.fields("Via")
+    return len(vias) == 1 and ("," not in vias[0] or len(response.headers.all("Via")) == 1)
 
 
 def _input_of(status: int) -> Input:

@@ -66,10 +66,15 @@ Items = tuple[tuple[str, str], ...]
 def checked(kind: str, items: Items) -> Headers:
     """Make headers of that kind of message. Raises LocalProtocolError for a name outside its table."""
     allowed = ALLOWED_HEADERS[kind]
-    for name, _ in items:
+    index: dict[str, list[str]] = {}
+    for name, value in items:
         if name not in allowed:
             raise LocalProtocolError(f"{name} may not be sent in {kind}")
-    return Headers(items)
+        if name in index:
+            index[name].append(value)
+        else:
+            index[name] = [value]
+    return Headers(items, index=index)
 
 
 class Writer:

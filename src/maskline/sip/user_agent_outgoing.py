@@ -156,7 +156,8 @@ class OutgoingLegs:
         """Another branch answered too, or too late: ACK, then BYE, without any leg."""
         core = self._core
         flow = transaction.flow
-        dialog = Dialog.from_response(transaction.request, response, contact="", flow=flow)
+        tag = transaction.request.from_.tag or ""
+        dialog = Dialog.from_response(transaction.request, response, local_tag=tag, contact="", flow=flow)
         for method in ("ACK", "BYE"):
             branch = core.branch()
             request = core.writer.request(
@@ -228,17 +229,25 @@ class OutgoingLegs:
     def _adopt(self, leg: Leg, response: Response) -> None:
         """Make the dialog of a 2xx the leg's own; the other early dialogs are no longer ours."""
         early = leg.early.get(response.to.tag or "")
-        leg.dialog = self._dialog_of(leg, response)
-        if early is not None:
-            # 13.2.2.4: the route set is computed anew, the numbers of an early UPDATE go on counting.
-            leg.dialog.remote_seq = early.remote_seq
-            leg.dialog.local_seq = max(leg.dialog.local_seq, early.local_seq)
+        if early is None or not early.is_confirmed_by(response):
+            leg.dialog = self._dialog_of(leg, response)
+            if early is not None:
+                # 13.2.2.4: only the route set is computed anew; what an early request counted goes on counting.
+                leg.dialog.remote_seq = early.remote_seq
+        else:
+            leg.dialog = early
         leg.early.clear()
         self._core.register_hosts(leg)
 
     def _dialog_of(self, leg: Leg, response: Response) -> Dialog:
         assert leg.invite_client is not None, "an answer belongs to our INVITE"
-        return Dialog.from_response(leg.invite_client.request, response, contact=leg.contact, flow=leg.flow)
+        return Dialog.from_response(
+            leg.invite_client.request,
+            response,
+            local_tag=leg.local_tag,
+            contact=leg.contact,
+            flow=leg.flow,
+        )
 
     def _cancel_when_allowed(self, leg: Leg, now: float) -> None:
         """Send CANCEL once a provisional answer has shown that somebody has the INVITE."""
