@@ -1,7 +1,6 @@
 """Phone numbers: parsing, identity, region, and a type that does not print them."""
 
 import re
-from dataclasses import dataclass
 from typing import Final, NewType, NoReturn
 
 import phonenumbers
@@ -27,7 +26,6 @@ _MEXICO_MOBILE: Final = re.compile(r"\+521(\d{10})")
 _ARGENTINA_MOBILE: Final = re.compile(r"\+549(\d{10})")
 
 
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class E164:
     """Hold one E.164 number and print as the constant `E164(hidden)`; only `reveal` gives it away.
 
@@ -35,14 +33,21 @@ class E164:
     its international 9 is one number, because carriers deliver either as the caller.
     Raises ValueError, without the text, when it is not `+` and 2 to 15 digits.
 
+    It is no dataclass, since `dataclasses.asdict` would take it apart and show it.
+
     Source: ITU-T E.164 (11/2010), section 6.
     """
 
+    __slots__ = ("_text",)
     _text: str
 
-    def __post_init__(self) -> None:
-        if not _E164_SHAPE.fullmatch(self._text):
+    def __init__(self, text: str) -> None:
+        if not _E164_SHAPE.fullmatch(text):
             raise ValueError("not an E.164 number")
+        object.__setattr__(self, "_text", text)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a phone number does not change")
 
     def reveal(self) -> str:
         """Return the number as it is dialled: `+` and digits."""

@@ -1,14 +1,28 @@
 """Text that must never be printed by accident: tokens, passwords, PINs."""
 
-from dataclasses import dataclass
 from typing import NoReturn
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class Secret:
-    """Hold a text that only `reveal` gives away; it prints as a constant and refuses to be pickled."""
+    """Hold a text that only `reveal` gives away; it prints as a constant and refuses to be pickled.
 
+    It is no dataclass, since `dataclasses.asdict` would take it apart and show it.
+    """
+
+    __slots__ = ("_text",)
     _text: str
+
+    def __init__(self, text: str) -> None:
+        object.__setattr__(self, "_text", text)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a secret does not change")
+
+    def __eq__(self, other: object) -> bool:
+        return self._text == other._text if isinstance(other, Secret) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._text)
 
     def reveal(self) -> str:
         """Return the text itself."""
