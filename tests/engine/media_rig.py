@@ -1,12 +1,13 @@
 """Parties on loopback, and a guard (or an engine without its filters) to attack."""
 
+import asyncio
 import random
 import socket
 import struct
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from maskline.media.rtp import RTPPacket, render_rtp
 
 ARRIVAL_S = 3.0  # on loopback a packet takes 0.2 ms; a busy machine may need longer
 QUIET_S = 0.05
+DEADLINE_S = 15.0
 LOOPBACK = {Family.V4: "127.0.0.1", Family.V6: "::1"}
 
 # The same process without its guards: filters attached to nothing, every stream learning its address.
@@ -122,13 +124,8 @@ def free_port_block(pairs: int) -> int:
     """Return an even port from which this many pairs are free just now, below the ephemeral range."""
     for _ in range(200):
         first = random.randrange(20_000, 31_000, 2)
-        try:
-            for port in range(first, first + 2 * pairs):
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return first
+        if all(is_port_free(port) for port in range(first, first + 2 * pairs)):
+            return first
     raise AssertionError("no free ports on this machine")
 
 
@@ -155,6 +152,23 @@ async def guard(
         )
         async with supervisor:
             yield supervisor, supervisor.relay
+
+
+def is_port_free(port: int) -> bool:
+    """Say whether nobody is bound to a port of 127.0.0.1."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for a fact of another process."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():  # noqa: ASYNC110 - no event tells it
+            await asyncio.sleep(0.01)
 
 
 def rtcp_with_name(source: int, name: bytes = b"alice@secret.example") -> bytes:

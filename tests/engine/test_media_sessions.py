@@ -1,14 +1,13 @@
 """The order of commands and filters, seen from outside: windows, late packets, ports, addresses that change."""
 
 import asyncio
-import socket
 import threading
 
 import pytest
 
 from maskline.engine.media_client import Family, MediaRelay, RelayFull, RelayPorts, RelayRefused, Side
 from maskline.engine.media_types import PartyMedia
-from tests.engine.media_rig import Party, guard, make_settings, parties
+from tests.engine.media_rig import Party, guard, is_port_free, make_settings, parties, until
 
 A, B, X = "127.0.0.11", "127.0.0.12", "127.0.0.66"
 
@@ -116,6 +115,7 @@ async def test_ports_rest_where_there_are_enough() -> None:
             else:
                 raise AssertionError("the ring never came round")
             await relay.close("long")
+            await until(lambda: is_port_free(first.port_a) and is_port_free(first.port_b))
             opened = [await relay.open(f"d{number}", None) for number in range(3)]
             taken = {port for each in opened for port in (each.port_a, each.port_b)}
             assert not taken & {first.port_a, first.port_b}
@@ -285,5 +285,4 @@ async def test_announced_addresses() -> None:
 def test_settings_of_the_rig_are_on_free_ports() -> None:
     """The ports these tests use are free when chosen."""
     settings = make_settings("/tmp", pairs=3)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", settings.port_first))
+    assert is_port_free(settings.port_first)

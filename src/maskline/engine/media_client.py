@@ -6,6 +6,8 @@ from typing import Protocol
 from maskline.core.call_record import Side
 from maskline.engine.media_types import (
     CALL_PATTERN,
+    CANARY,
+    NETWORKS_MAX,
     Family,
     LiveRelay,
     MediaTimeout,
@@ -23,6 +25,8 @@ from maskline.engine.media_types import (
 
 __all__ = [
     "CALL_PATTERN",
+    "CANARY",
+    "NETWORKS_MAX",
     "Family",
     "LiveRelay",
     "MediaRelay",

@@ -13,13 +13,12 @@ from typing import Final
 from rtp.io import rtpproxy
 
 from maskline.engine.media_filters import local_port, source_program
-from maskline.engine.media_types import EngineSettings, Family, RelayFull, RelayUnavailable
+from maskline.engine.media_types import CANARY, EngineSettings, Family, RelayFull, RelayUnavailable
 
 COMMAND_TIMEOUT_S: Final = 5  # an answer takes 0.1 ms; after this the process is better started anew
 REPLY_BYTES_MAX: Final = 8192
 DESCRIPTORS_PER_CALL: Final = 4
 DESCRIPTORS_SPARE: Final = 512
-CANARY: Final = "canary"
 CANARY_TTL_S: Final = 1_000_000_000
 NO_PORT: Final = frozenset({"E71", "E72"})
 RELEASE_S: Final = 0.002  # the two threads close sockets 0.4 ms after they wake

@@ -19,9 +19,8 @@ import struct
 from functools import lru_cache
 from typing import Final
 
-NETWORKS_MAX: Final = (
-    64  # more than any carrier publishes; keeps a program far below the kernel's 4,096 steps
-)
+from maskline.engine.media_types import NETWORKS_MAX
+
 BANNED_MAX: Final = 4
 
 _LOAD_BYTE, _LOAD_HALF, _LOAD_WORD, _LOAD_LENGTH = 0x30, 0x28, 0x20, 0x80

@@ -15,7 +15,6 @@ from typing import Final
 from maskline.engine.media_engine import LABEL, Engine, EngineError
 from maskline.engine.media_filters import (
     DROP_ALL,
-    NETWORKS_MAX,
     discard_queued,
     local_port,
     rtp_program,
@@ -23,6 +22,8 @@ from maskline.engine.media_filters import (
 from maskline.engine.media_registry import Port, Registry, Session
 from maskline.engine.media_types import (
     CALL_PATTERN,
+    CANARY,
+    NETWORKS_MAX,
     EngineSettings,
     Family,
     PartyMedia,
@@ -74,7 +75,7 @@ class Sessions:
         self, call: str, switch: str, a: PartyMedia | None, family_a: Family | None, family_b: Family
     ) -> RelayPorts:
         """Open both ports of a call; B's lets nothing in, nor does A's while `a` is None."""
-        if CALL_PATTERN.fullmatch(call) is None or call == "canary":
+        if CALL_PATTERN.fullmatch(call) is None or call == CANARY:
             raise RelayRefused("call id not of our making")
         if a is not None:
             family = self._check_party(a)

@@ -8,6 +8,11 @@ from typing import Final
 CALL_PATTERN: Final = re.compile(r"[A-Za-z0-9]{1,64}", re.ASCII)
 """Call ids are of our making: anything else could smuggle words into the engine's command line."""
 
+CANARY: Final = "canary"
+"""The guard's own call; nobody else's may have this name."""
+NETWORKS_MAX: Final = 64
+"""Networks of one party: more than any carrier publishes; keeps a filter far below the kernel's 4,096 steps."""
+
 
 class Family(IntEnum):
     """IP version of the addresses used towards one party."""

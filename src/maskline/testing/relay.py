@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from maskline.engine.media_client import (
     CALL_PATTERN,
+    CANARY,
+    NETWORKS_MAX,
     Family,
     LiveRelay,
     MediaTimeout,
@@ -140,7 +142,7 @@ class FakeRelay:
         self._is_up = True
 
     def _check(self, call: str | None) -> None:
-        if call is not None and CALL_PATTERN.fullmatch(call) is None:
+        if call is not None and (CALL_PATTERN.fullmatch(call) is None or call == CANARY):
             raise RelayRefused("call id not of our making")
         if not self._is_up:
             raise RelayUnavailable("guard is gone")
@@ -161,8 +163,10 @@ def _check_party(party: PartyMedia, family: Family | None) -> Family:
             ipaddress.ip_network(network)
     except ValueError:
         raise RelayRefused("address or network malformed") from None
-    if not 0 < party.port < 65_536:
-        raise RelayRefused("port out of range")
+    if address.is_multicast or party.address == "255.255.255.255" or getattr(address, "scope_id", None):
+        raise RelayRefused("address is not unicast")
+    if not 0 < party.port < 65_536 or len(party.networks) >= NETWORKS_MAX:
+        raise RelayRefused("port out of range or too many networks")
     if family is not None and address.version != family:
         raise RelayRefused("address of the other family")
     return Family(address.version)
