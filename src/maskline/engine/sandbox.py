@@ -1,6 +1,7 @@
 """The sandbox carrier on a real socket of the loopback interface."""
 
 import asyncio
+import socket
 import time
 from typing import cast
 
@@ -40,6 +41,13 @@ class SandboxSocket(asyncio.DatagramProtocol):
 
 async def open_sandbox_socket(host: str, port: int) -> SandboxSocket:
     """Bind the carrier's socket; it answers once its `carrier` is set. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
     loop = asyncio.get_running_loop()
-    _, protocol = await loop.create_datagram_endpoint(SandboxSocket, local_addr=(host, port))
+    _, protocol = await loop.create_datagram_endpoint(SandboxSocket, sock=bound)
     return protocol

@@ -4,27 +4,33 @@ It is a registrar and a stateless proxy (RFC 3261 sections 10 and 16.11). A phon
 name; what it dials goes to the switch with its number asserted, as a carrier would; what the switch dials goes to
 the phone registered under that number. Like a carrier it knows both numbers; it is not part of what masks them.
 
-Sans-I/O: `handle` takes a datagram and returns the datagrams to send.
+Sans-I/O: `handle` takes a datagram and returns the datagrams to send. What comes from the switch goes to a phone,
+everything else to the switch: there is no third place, and so neither an open relay nor a loop.
 """
 
 import hashlib
+import ipaddress
 from dataclasses import dataclass, replace
 
 from maskline.core.numbers import E164, parse_number
 from maskline.sip.errors import RemoteProtocolError
-from maskline.sip.headers import Via, parse_name_addr, parse_via, render_via
-from maskline.sip.message import Headers, Request, Response
+from maskline.sip.headers import MAGIC_COOKIE, NameAddr, Via, parse_name_addr, parse_via, render_via
+from maskline.sip.message import Headers, Message, Request, Response
 from maskline.sip.parser import parse_datagram
 from maskline.sip.render import build_response, render
-from maskline.sip.uri import SIPURI, parse_uri, render_uri
+from maskline.sip.uri import SIPURI, URI, find_param, render_host, render_uri
 
 Address = tuple[str, int]
 Datagram = tuple[bytes, Address]
 
 EXPIRES_S_DEFAULT = 3600  # RFC 3261 section 10.2
 EXPIRES_S_MAX = 7200
+DEFAULT_PORT = 5060  # RFC 3261 section 19.1.2
+MAX_FORWARDS_DEFAULT = 70
 REGISTRATION_COUNT_MAX = 1_000  # a sandbox: more phones than that on one machine are a mistake
-_NOT_PASSED_ON = frozenset({"P-Asserted-Identity", "P-Preferred-Identity"})  # a carrier asserts, a phone does not
+_NOT_PASSED_ON = frozenset(
+    {"P-Asserted-Identity", "P-Preferred-Identity"}
+)  # a carrier asserts, a phone does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,33 +54,62 @@ class SandboxCarrier:
     def handle(self, data: bytes, source: Address, now_s: float) -> list[Datagram]:
         """Take one datagram; what is malformed is dropped, as the switch has its own say about that."""
         try:
-            message = parse_datagram(data)
-            if isinstance(message, Response):
-                return self._pass_back(message)
-            if message.method == "REGISTER":
-                return self._register(message, source, now_s)
-            return self._forward(message, source, now_s)
+            sent = self._handle(parse_datagram(data), source, now_s)
         except RemoteProtocolError:
             return []
+        is_v6 = ":" in self._address[0]
+        return [
+            (reply, target)
+            for reply, target in sent
+            if target != self._address and (":" in target[0]) is is_v6
+        ]
+
+    def _handle(self, message: Message, source: Address, now_s: float) -> list[Datagram]:
+        if isinstance(message, Response):
+            return self._pass_back(message)
+        if message.method == "REGISTER":
+            return self._register(message, source, now_s)
+        return self._forward(message, source, now_s)
 
     # --- registrar ------------------------------------------------------------------------------------------
 
     def _register(self, request: Request, source: Address, now_s: float) -> list[Datagram]:
-        number = parse_number(request.to.uri.user or "", country=self._country)
+        number = self._number(request.to.uri)
         if number is None:
             return [_answer(request, 404, source)]
-        expires_s = _expires_s(request)
-        contact = request.contact
-        if contact is not None and isinstance(contact.uri, SIPURI) and expires_s > 0:
-            if len(self.registrations) >= REGISTRATION_COUNT_MAX and number not in self.registrations:
-                return [_answer(request, 503, source)]
-            self.registrations[number] = Registration(contact.uri, source, now_s + expires_s)
-        elif request.headers.get("Contact") is not None:
-            self.registrations.pop(number, None)
+        known = self._registered(number, now_s)
+        if request.headers.get("Contact") == "*":
+            if request.headers.get("Expires") != "0":  # RFC 3261 section 10.3, step 6
+                return [_answer(request, 400, source)]
+            known = None
+        for contact in request.headers.addresses("Contact") if request.contact is not None else ():
+            if not isinstance(contact.uri, SIPURI) or contact.uri.scheme != "sip":
+                return [_answer(request, 400, source)]
+            expires_s = _expires_s(contact, request)
+            if expires_s > 0:
+                known = Registration(contact.uri, source, now_s + expires_s)
+            elif known is not None and _is_same(known.contact, contact.uri):
+                known = None
+        if not self._keep(number, known, now_s):
+            return [_answer(request, 503, source)]
         extra = []
-        if (known := self._registered(number, now_s)) is not None:
-            extra.append(("Contact", f"<{render_uri(known.contact)}>;expires={int(known.expires_at_s - now_s)}"))
+        if known is not None:
+            left_s = int(known.expires_at_s - now_s)
+            extra.append(("Contact", f"<{render_uri(known.contact)}>;expires={left_s}"))
         return [_answer(request, 200, source, extra)]
+
+    def _keep(self, number: E164, registration: Registration | None, now_s: float) -> bool:
+        """Take over what a REGISTER left of a number's registration; False when there is no room for it."""
+        if registration is None:
+            self.registrations.pop(number, None)
+            return True
+        if number not in self.registrations and len(self.registrations) >= REGISTRATION_COUNT_MAX:
+            live = {key: known for key, known in self.registrations.items() if known.expires_at_s > now_s}
+            self.registrations = live
+            if len(live) >= REGISTRATION_COUNT_MAX:
+                return False
+        self.registrations[number] = registration
+        return True
 
     def _registered(self, number: E164 | None, now_s: float) -> Registration | None:
         found = self.registrations.get(number) if number is not None else None
@@ -83,44 +118,49 @@ class SandboxCarrier:
     # --- proxy ----------------------------------------------------------------------------------------------
 
     def _forward(self, request: Request, source: Address, now_s: float) -> list[Datagram]:
-        hops_left = int(request.headers.get("Max-Forwards") or 70)
+        is_ack = request.method == "ACK"
+        if is_ack and request.to.tag == _own_tag(request):
+            return []  # of a failure that was ours: nobody else has it
+        hops_left = MAX_FORWARDS_DEFAULT if request.max_forwards is None else request.max_forwards
         if hops_left < 1:
-            return [_answer(request, 483, source)]
-        routes = request.headers.all("Route")
-        if routes and self._is_ours(parse_name_addr(routes[0]).uri):
-            routes = routes[1:]
+            return [] if is_ack else [_answer(request, 483, source)]
         asserted: E164 | None = None
         uri = request.uri
-        if routes:
-            target = _address_of(parse_name_addr(routes[0]).uri)
-        elif request.to.tag is not None and not self._is_ours(parse_uri(uri)):
-            target = _address_of(parse_uri(uri))
-        elif source == self._switch:
-            known = self._registered(parse_number(parse_uri(uri).user or "", country=self._country), now_s)
-            if known is None:
-                return [_answer(request, 404, source)] if request.method != "ACK" else []
-            target, uri = known.source, render_uri(known.contact)
+        if source == self._switch:
+            found = self._find_phone(request, now_s)
+            if found is None:
+                return [] if is_ack else [_answer(request, 404, source)]
+            uri, target = found
         else:
-            asserted = self._number_at(source, now_s)
-            if asserted is None:
-                return [_answer(request, 403, source)] if request.method != "ACK" else []
             target = self._switch
-        headers = self._headers(request, source, routes, hops_left, asserted)
+            if request.to.tag is None:  # within a dialog the switch knows who it is
+                asserted = self._number_at(source, request, now_s)
+                if asserted is None:
+                    return [] if is_ack else [_answer(request, 403, source)]
+        headers = self._headers(request, source, hops_left, asserted)
         return [(render(Request(request.method, uri, headers, request.body)), target)]
 
-    def _headers(
-        self, request: Request, source: Address, routes: tuple[str, ...], hops_left: int, asserted: E164 | None
-    ) -> Headers:
+    def _find_phone(self, request: Request, now_s: float) -> tuple[str, Address] | None:
+        """Where a request of the switch goes, and under which Request-URI."""
+        uri = request.target
+        for known in self.registrations.values():  # in a dialog: to a phone's own contact
+            if _is_same(known.contact, uri) and known.expires_at_s > now_s:
+                return request.uri, known.source
+        if request.to.tag is not None and not self._is_ours(uri):  # or one it took for the dialog alone
+            target = _address_of(uri)
+            return None if target == self._switch else (request.uri, target)
+        found = self._registered(self._number(uri), now_s)
+        return None if found is None else (render_uri(found.contact), found.source)
+
+    def _headers(self, request: Request, source: Address, hops_left: int, asserted: E164 | None) -> Headers:
         host, port = self._address
-        digest = hashlib.sha256(f"{request.via.branch}{request.via.host}{request.call_id}".encode()).hexdigest()
-        ours = Via(transport="UDP", host=host, port=port, params=(("branch", f"z9hG4bK{digest[:24]}"),))
-        items = [("Via", render_via(ours))]
-        vias = list(request.headers.all("Via"))
-        vias[0] = render_via(_seen_from(request.via, source))
-        items += [("Via", via) for via in vias]
+        ours = Via(transport="UDP", host=host, port=port, params=(("branch", _branch(request)),))
+        top, *below = request.headers.all("Via")
+        vias = (render_via(ours), render_via(_seen_from(parse_via(top), source)), *below)
+        items = [("Via", via) for via in vias]
         if request.to.tag is None and request.method == "INVITE":
-            items.append(("Record-Route", f"<sip:{host}:{port};lr>"))
-        items += [("Route", route) for route in routes]
+            items.append(("Record-Route", f"<sip:{render_host(host)}:{port};lr>"))
+        items += [("Route", route) for route in self._routes_below(request)]
         items.append(("Max-Forwards", str(hops_left - 1)))
         if asserted is not None and request.method == "INVITE":
             uri = SIPURI(scheme="sip", user=asserted.reveal(), host=host)
@@ -128,6 +168,13 @@ class SandboxCarrier:
         replaced = {"Via", "Route", "Max-Forwards"} | _NOT_PASSED_ON
         items += [(name, value) for name, value in request.headers.items if name not in replaced]
         return Headers(items)
+
+    def _routes_below(self, request: Request) -> tuple[str, ...]:
+        """The routes that are left when those that led here are taken off."""
+        routes = request.headers.all("Route")
+        while routes and self._is_ours(parse_name_addr(routes[0]).uri):
+            routes = routes[1:]
+        return routes
 
     def _pass_back(self, response: Response) -> list[Datagram]:
         vias = response.headers.all("Via")
@@ -137,27 +184,48 @@ class SandboxCarrier:
         items = [("Via", via) for via in vias[1:]]
         items += [(name, value) for name, value in response.headers.items if name != "Via"]
         below = parse_via(vias[1])
-        target = (below.received or below.host, below.rport or below.port or 5060)
+        target = (below.received or below.host, below.rport or below.port or DEFAULT_PORT)
+        if not _is_address(target[0]):
+            return []
         return [(render(Response(response.status, response.reason, Headers(items), response.body)), target)]
 
-    def _number_at(self, source: Address, now_s: float) -> E164 | None:
-        for number, known in self.registrations.items():
-            if known.source == source and known.expires_at_s > now_s:
-                return number
-        return None
+    def _number_at(self, source: Address, request: Request, now_s: float) -> E164 | None:
+        """The number that calls: of those registered from there the one in From, else the first."""
+        found = [
+            number
+            for number, known in self.registrations.items()
+            if known.source == source and known.expires_at_s > now_s
+        ]
+        said = self._number(request.from_.uri)
+        return said if said in found else next(iter(found), None)
 
-    def _is_ours(self, uri: object) -> bool:
-        return isinstance(uri, SIPURI) and _address_of(uri) == self._address
+    def _number(self, uri: URI) -> E164 | None:
+        return parse_number(uri.user or "", country=self._country)
+
+    def _is_ours(self, uri: URI) -> bool:
+        return isinstance(uri, SIPURI) and (_host_of(uri), uri.port or DEFAULT_PORT) == self._address
 
 
 def _answer(
     request: Request, status: int, source: Address, extra: list[tuple[str, str]] | None = None
 ) -> Datagram:
     """Answer a request ourselves, to where it came from."""
-    top = render_via(_seen_from(request.via, source))
-    seen = replace(request, headers=request.headers.with_top("Via", top))
-    tag = hashlib.sha256(request.call_id.encode()).hexdigest()[:10]
-    return render(build_response(seen, status, to_tag=tag, extra=tuple(extra or ()))), source
+    headers = request.headers.with_top_via(_seen_from(request.via, source))
+    seen = replace(request, headers=headers)
+    response = build_response(seen, status, to_tag=_own_tag(request), extra=tuple(extra or ()))
+    return render(response), source
+
+
+def _own_tag(request: Request) -> str:
+    """The To-tag of our own answers: without state, it has to follow from the request (RFC 3261 section 8.2.7)."""
+    return hashlib.sha256(f"tag {request.call_id}".encode()).hexdigest()[:10]
+
+
+def _branch(request: Request) -> str:
+    """The branch of a forwarded request: the same for its repetitions, its CANCEL and the ACK of its failure."""
+    via = request.via
+    seen = f"branch {via.branch} {via.host} {via.port} {request.call_id} {request.cseq.number}"
+    return f"{MAGIC_COOKIE}{hashlib.sha256(seen.encode()).hexdigest()[:24]}"
 
 
 def _seen_from(via: Via, source: Address) -> Via:
@@ -165,18 +233,32 @@ def _seen_from(via: Via, source: Address) -> Via:
     return via.with_params(received=source[0], rport=str(source[1]))
 
 
-def _expires_s(request: Request) -> int:
-    contact = request.contact
-    said = None
-    if contact is not None:
-        said = next((value for name, value in contact.params if name == "expires"), None)
-    text = said or request.headers.get("Expires") or ""
-    wanted = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else EXPIRES_S_DEFAULT
+def _expires_s(contact: NameAddr, request: Request) -> int:
+    text = find_param(contact.params, "expires") or request.headers.get("Expires") or ""
+    wanted = int(text) if text.isascii() and text.isdecimal() and len(text) <= 10 else EXPIRES_S_DEFAULT
     return min(wanted, EXPIRES_S_MAX)
 
 
-def _address_of(uri: object) -> Address:
-    if not isinstance(uri, SIPURI):
-        raise RemoteProtocolError("not a SIP URI")
-    host = "127.0.0.1" if uri.host == "localhost" else uri.host
-    return host, uri.port or 5060
+def _is_same(one: SIPURI, other: SIPURI) -> bool:
+    """Whether two contacts are one phone's; parameters may come and go."""
+    return (one.user, one.host, one.port) == (other.user, other.host, other.port)
+
+
+def _host_of(uri: SIPURI) -> str:
+    return "127.0.0.1" if uri.host == "localhost" else uri.host
+
+
+def _address_of(uri: SIPURI) -> Address:
+    """Where a URI leads. Raises RemoteProtocolError for a name: nothing is looked up here."""
+    host = _host_of(uri)
+    if not _is_address(host):
+        raise RemoteProtocolError("a host name leads nowhere")
+    return host, uri.port or DEFAULT_PORT
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
