@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from maskline.api.app import create_app
 from maskline.api.server import start_server
+from maskline.clock import Clock
 from maskline.core.inventory import Account, NewAccount, NewNumbers, Trunk, TrunkSettings
 from maskline.core.numbers import DID
 from maskline.store.setup import init_database, open_store
@@ -41,12 +42,13 @@ class Answer:
 class Service:
     """Started on construction, on a free loopback port; `close` stops it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, clock: Clock | None = None) -> None:
         self.database_url = f"sqlite:///{directory / 'maskline.db'}"
         self.key_file = directory / "maskline.key"
         init_database(self.database_url, self.key_file)
         self.store = open_store(self.database_url, self.key_file)
-        self.clock = ManualClock()
+        self.manual_clock = ManualClock()
+        self.clock = clock or self.manual_clock
         self.port = 0
         self._ready = threading.Event()
         self._serial = count()

@@ -1,12 +1,14 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.api.service import Service
 
 from maskline.cli.main import run
+from maskline.clock import SystemClock
 from maskline.config import Settings
 
 
@@ -45,3 +47,11 @@ def ready(maskline: Maskline) -> Maskline:
     """The same, with a database."""
     assert maskline("db", "init").code == 0
     return maskline
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The HTTP side on a database of its own, by the machine's clock as commands are."""
+    running = Service(tmp_path_factory.mktemp("live"), SystemClock())
+    yield running
+    running.close()

@@ -5,10 +5,12 @@ import json
 from collections.abc import Callable, Mapping
 
 import structlog
-from fastapi import FastAPI, Request, Response
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from starlette.responses import JSONResponse
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -31,21 +33,21 @@ def create_app(
     public_url: str,
     checks: Mapping[str, HealthCheck] | None = None,
     registry: CollectorRegistry | None = None,
-) -> FastAPI:
+) -> Starlette:
     """Build the application.
 
     `checks` are the parts /healthz asks, by name, each raising when its part does not work.
     `registry` holds the metrics /metrics shows; other parts of the process may add theirs.
     """
     registry = registry or CollectorRegistry()
-    app = FastAPI(title="Maskline", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.add_middleware(NewlineTolerance)
+    app = Starlette(middleware=[Middleware(NewlineTolerance)])
+    app.router.redirect_slashes = False
     _add_health(app, dict(checks or {}))
 
     async def show_metrics(_request: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    app.add_route("/metrics", show_metrics)
+    app.router.routes.append(Route("/metrics", show_metrics))
     api = PlivoAPI(
         store=store,
         clock=clock,
@@ -60,7 +62,7 @@ def create_app(
     async def show_plivo_schema(_request: Request) -> Response:
         return JSONResponse(plivo.openapi())
 
-    app.add_route("/docs/plivo.json", show_plivo_schema)
+    app.router.routes.append(Route("/docs/plivo.json", show_plivo_schema))
     return app
 
 
@@ -77,7 +79,7 @@ class NewlineTolerance:
         await self._app(scope, receive, send)
 
 
-def _add_health(app: FastAPI, checks: Mapping[str, HealthCheck]) -> None:
+def _add_health(app: Starlette, checks: Mapping[str, HealthCheck]) -> None:
     async def show_health(_request: Request) -> Response:
         results = await asyncio.gather(*(_check(name, check) for name, check in checks.items()))
         is_well = all(results)
@@ -90,7 +92,7 @@ def _add_health(app: FastAPI, checks: Mapping[str, HealthCheck]) -> None:
         headers = {"Cache-Control": "no-store"}
         return Response(json.dumps(answer), 200 if is_well else 503, headers, media_type="application/json")
 
-    app.add_route("/healthz", show_health)
+    app.router.routes.append(Route("/healthz", show_health))
 
 
 async def _check(name: str, check: HealthCheck) -> bool:

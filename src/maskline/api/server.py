@@ -8,7 +8,7 @@ import socket
 from collections.abc import Generator
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from maskline.errors import AddressInUseError
 from maskline.tasks import spawn
@@ -54,7 +54,7 @@ class _Server(uvicorn.Server):
         self.is_listening.set()
 
 
-async def start_server(app: FastAPI, bind: tuple[str, int]) -> HTTPServer:
+async def start_server(app: ASGIApp, bind: tuple[str, int]) -> HTTPServer:
     """Listen on `bind` (port 0: any free one) and serve `app` until `close`.
 
     Raises AddressInUseError, or OSError when the address cannot be bound for another reason.

@@ -136,7 +136,7 @@ def test_deletes_of_five_clients(tenant: Tenant) -> None:
 def test_delete_cuts_the_session(tenant: Tenant) -> None:
     """Expiry and modification are now, the duration what has passed."""
     session_uuid = tenant.create()["session_uuid"]
-    tenant.service.clock.advance(s=61.5)
+    tenant.service.manual_clock.advance(s=61.5)
     tenant.request("DELETE", f"/Masking/Session/{session_uuid}/")
     got = tenant.request("GET", f"/Masking/Session/{session_uuid}/").body
     assert list(got) == ["api_id", "response"]
@@ -148,7 +148,7 @@ def test_delete_cuts_the_session(tenant: Tenant) -> None:
 def test_expiry_is_by_the_clock(tenant: Tenant) -> None:
     """A session that ran out is expired without anybody's doing and keeps its modification time."""
     session_uuid = tenant.create(session_expiry=60)["session_uuid"]
-    tenant.service.clock.advance(s=60)
+    tenant.service.manual_clock.advance(s=60)
     session = tenant.request("GET", f"/Masking/Session/{session_uuid}/").body["response"]
     assert session["status"] == "expired"
     assert session["modified_time"] == session["created_time"]
@@ -188,7 +188,7 @@ def test_lists_page_newest_first(tenant: Tenant) -> None:
     made = []
     for last in range(5):
         made.append(tenant.create(second_party=f"+91202555200{last}")["session_uuid"])
-        tenant.service.clock.advance(s=1)
+        tenant.service.manual_clock.advance(s=1)
     path = "/Masking/Session/?limit=2"
     seen = []
     while path:
@@ -239,7 +239,7 @@ def test_lists_cover_seven_days_unless_told_otherwise(tenant: Tenant) -> None:
     """Older sessions appear when a bound asks for them."""
     session_uuid = tenant.create()["session_uuid"]
     day = tenant.create()["session"]["created_time"][:10]
-    tenant.service.clock.advance(s=7 * 86_400 + 1)
+    tenant.service.manual_clock.advance(s=7 * 86_400 + 1)
     assert tenant.count_sessions() == 0
     answer = tenant.request("GET", f"/Masking/Session/?created_time__gte={day}")
     assert [it["session_uuid"] for it in answer.body["response"]["objects"]] == [session_uuid]

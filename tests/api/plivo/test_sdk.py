@@ -61,7 +61,7 @@ def test_values_as_python_users_type_them(client: plivo.RestClient) -> None:
 def test_create_is_idempotent_for_the_pair(client: plivo.RestClient, service: Service) -> None:
     """Blind repetition, which the client does by itself on 5xx, makes no second session."""
     first = client.masking_sessions.create_masking_session(**PAIR)
-    service.clock.advance(s=12)
+    service.manual_clock.advance(s=12)
     second = client.masking_sessions.create_masking_session(**PAIR)
     assert second.session_uuid == first.session_uuid
     assert second.session.created_time == first.session.created_time
@@ -72,7 +72,7 @@ def test_list_filters(client: plivo.RestClient, service: Service) -> None:
     """datetime objects and comparison arguments as the client encodes them."""
     created = client.masking_sessions.create_masking_session(**PAIR)
     now: datetime = to_datetime(service.clock.now())
-    service.clock.advance(s=1)
+    service.manual_clock.advance(s=1)
     listed = client.masking_sessions.list_masking_session(
         created_time__gte=now.replace(tzinfo=None, microsecond=0), duration__lte=1800, limit=5
     )

@@ -6,7 +6,6 @@ Handlers stay thin: credentials, body, one workflow, rendering. Only `_answer` k
 import json
 import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -19,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from maskline.api.auth import AccountMemory, parse_basic
 from maskline.api.body import BodyTooLargeError, BodyTooSlowError, read_body
+from maskline.api.ids import IDSource
 from maskline.api.metrics import HTTPMetrics
 from maskline.api.plivo import errors, fields, listing, mapping, schema, wire
 from maskline.api.ports import StoreThreads
@@ -76,7 +76,7 @@ class PlivoAPI:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._random_bytes = random_bytes
+        self._ids = IDSource(random_bytes)
         self._metrics = metrics
         self._settings = settings
         self._accounts = AccountMemory()
@@ -186,8 +186,7 @@ class PlivoAPI:
     def _reply(
         self, status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None
     ) -> Response:
-        api_id = uuid.UUID(bytes=self._random_bytes(16), version=4)
-        text = json.dumps({"api_id": str(api_id), **body}, separators=(",", ":"))
+        text = json.dumps({"api_id": self._ids.draw(), **body}, separators=(",", ":"))
         return Response(text, status, headers, media_type="application/json")
 
     def _render(self, session: MaskingSession, account: Account, now: int) -> dict[str, object]:
@@ -274,6 +273,8 @@ def create_plivo_app(api: PlivoAPI) -> FastAPI:
         redoc_url=None,
         openapi_url=None,  # unknown to the vendor, so not below its prefix
         redirect_slashes=False,
+        # Spans would carry paths and queries, and those carry numbers.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.add_middleware(SlashTolerance)
     sessions, legacy = "/Account/{auth_id}/Masking/Session", "/Account/{auth_id}/Session"
