@@ -6,11 +6,10 @@ None of it decides anything: expiry, cool-off and release hold at their instant 
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
-from maskline.core.inventory import Trunk
 from maskline.engine.call import LEASE_US
 from maskline.engine.ports import SwitchClock, SwitchStore
 from maskline.engine.switch import Switch
@@ -20,15 +19,37 @@ _log = structlog.get_logger(__name__)
 TRUNKS_EVERY_S = 1.0  # how soon a new trunk is accepted without a restart
 REVOCATIONS_EVERY_S = 0.5  # a deletion reaches a ringing call within a second (I2)
 LEASES_EVERY_S = 10.0  # a third of the lease: two renewals may fail before a session is thought free
+NAMES_EVERY_S = 30.0  # the shortest lifetime carriers give the names of their gateways
+LOOK_UP_TIMEOUT_S = 2.0  # all names are asked at once, so this is what they can delay a new trunk by
+
+LookUp = Callable[[str, int], Awaitable[tuple[str, ...]]]
+
+
+async def look_up(host: str, port: int) -> tuple[str, ...]:
+    """Ask the system for the addresses of a name. Raises OSError."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    return tuple(str(entry[4][0]) for entry in found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a name meant when it was asked for; no address when that failed."""
+
+    address: str | None
+    asked_mono_s: float
 
 
 class Housekeeping:
     """The periodic work of one switch, each kind in its own loop so that none waits for another."""
 
-    def __init__(self, switch: Switch, store: SwitchStore, clock: SwitchClock) -> None:
+    def __init__(
+        self, switch: Switch, store: SwitchStore, clock: SwitchClock, *, look_up: LookUp = look_up
+    ) -> None:
         self._switch = switch
         self._store = store
         self._clock = clock
+        self._look_up = look_up
+        self._names: dict[str, _Answer] = {}
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -38,8 +59,20 @@ class Housekeeping:
             group.create_task(_every(LEASES_EVERY_S, self.renew_leases))
 
     async def refresh_trunks(self) -> None:
-        """Take the trunks as they stand now."""
-        trunks = tuple([await _resolve(trunk) for trunk in await self._store.load_trunks()])
+        """Take the trunks as they stand now, with addresses in place of their peers' names.
+
+        A name that cannot be looked up keeps its last address; without one it stays, and calls to it fail at once.
+        """
+        trunks = await self._store.load_trunks()
+        names = {trunk.peer_host: trunk.peer_port for trunk in trunks if not _is_address(trunk.peer_host)}
+        answers = await asyncio.gather(*(self._resolve(*name) for name in names.items()))
+        self._names = dict(zip(names, answers, strict=True))
+        trunks = tuple(
+            replace(trunk, peer_host=answer.address)
+            if (answer := self._names.get(trunk.peer_host)) is not None and answer.address is not None
+            else trunk
+            for trunk in trunks
+        )
         if self._switch.trunks.replace(trunks):
             _log.info("trunks.loaded", trunk_count=len(trunks))
 
@@ -56,28 +89,32 @@ class Housekeeping:
             now = self._clock.now_us()
             await self._store.renew_leases(now + LEASE_US, now)
 
+    async def _resolve(self, host: str, port: int) -> _Answer:
+        now_mono_s = self._clock.mono_s()
+        known = self._names.get(host)
+        if known is not None and now_mono_s - known.asked_mono_s < NAMES_EVERY_S:
+            return known
+        last = known.address if known is not None else None
+        families = {is_v6 for _, is_v6 in self._switch.settings.local}
+        try:
+            async with asyncio.timeout(LOOK_UP_TIMEOUT_S):
+                found = await self._look_up(host, port)
+        except (OSError, TimeoutError):
+            _log.warning("trunk.unresolved", is_last_address_kept=last is not None)
+            return _Answer(last, now_mono_s)
+        usable = [address for address in found if (":" in address) in families]
+        # The order of the answers changes from one to the next; moving with it would be no gain.
+        return _Answer(last if last in usable else next(iter(usable), last), now_mono_s)
+
 
 async def _every(period_s: float, work: Callable[[], Awaitable[None]]) -> None:
     """Do `work` every `period_s`; a failure is logged and the next round tries again."""
     while True:
         try:
             await work()
-        except Exception:  # the database may be away for a while
+        except Exception:  # noqa: BLE001  # the database may be away for a while
             _log.exception("housekeeping.failed", work=getattr(work, "__name__", "work"))
         await asyncio.sleep(period_s)
-
-
-async def _resolve(trunk: Trunk) -> Trunk:
-    """Turn a peer's name into an address; where that fails the name stays and calls to it fail as unreachable."""
-    host = trunk.peer_host
-    if _is_address(host):
-        return trunk
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, trunk.peer_port, type=socket.SOCK_DGRAM)
-    except OSError:
-        _log.warning("trunk.unresolved", trunk_id=trunk.id)
-        return trunk
-    return replace(trunk, peer_host=str(found[0][4][0]))
 
 
 def _is_address(host: str) -> bool:
