@@ -40,6 +40,7 @@ _DIGITS = re.compile(
     r")"
     r"|(?:%2[bB]|\+)?\(?[0-9](?:[ ().\-/]{0,2}[0-9]){6,}"
 )
+_CHATTY = ("alembic", "uvicorn", "asyncio")  # their everyday lines say nothing an operator acts on
 _NUMBER_FLOOR = 1_000_000  # seven digits
 
 
@@ -142,6 +143,8 @@ def configure_logging(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import errno
-import logging
 import socket
 from collections.abc import Generator
 
@@ -61,7 +60,6 @@ async def start_server(app: ASGIApp, bind: tuple[str, int]) -> HTTPServer:
     """
     listener = _listen(bind)
     host, port = listener.getsockname()[:2]
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its start and stop lines; ours say it
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 no database, 130
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 
@@ -14,8 +15,10 @@ from cyclopts.exceptions import CycloptsError
 
 from maskline.cli import account, config, db, number, serve, trunk
 from maskline.cli.context import Context, split_global_options
-from maskline.errors import AppError, InputError
+from maskline.errors import AppError
+from maskline.observability import redact_text
 
+EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
 
@@ -59,7 +62,16 @@ def run(tokens: Sequence[str]) -> int:
     except BrokenPipeError:
         # Whoever read the output has gone; keep the interpreter from complaining once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return InputError.exit_code
+        return EXIT_FAILED
+    except OSError as error:
+        _tell(context, "system.failed", redact_text(str(error)))
+        return EXIT_FAILED
+    except Exception as error:  # noqa: BLE001  # the last boundary: a traceback as such could show a number
+        _tell(
+            context, "internal.error", f"internal error: {type(error).__name__}; please report what follows"
+        )
+        print(redact_text(traceback.format_exc()), file=sys.stderr)
+        return EXIT_FAILED
     return result if isinstance(result, int) else 0
 
 
