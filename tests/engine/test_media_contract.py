@@ -128,6 +128,7 @@ async def test_families(kind: str) -> None:
         PartyMedia(address="239.1.2.3", port=4000),
         PartyMedia(address="255.255.255.255", port=4000),
         PartyMedia(address="fe80::1%lo", port=4000),
+        PartyMedia(address="2001:DB8::1", port=4000),
         PartyMedia(address="127.0.0.11", port=4000, networks=("10.0.0.1/8",)),
         PartyMedia(address="127.0.0.11", port=4000, networks=("10.0.0.0/8",) * 64),
     ],

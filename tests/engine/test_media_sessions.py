@@ -183,6 +183,21 @@ async def test_unknown_a_then_known() -> None:
             assert x.drain() == []
 
 
+async def test_call_that_begins_on_hold() -> None:
+    """An offer with an unspecified address opens A's port for nobody until A says where it is."""
+    with parties(A, B, X) as (a, b, x):
+        async with guard() as (_, relay):
+            ports = await relay.open("held", PartyMedia(address="0.0.0.0", port=a.port))
+            x.say(at_a(ports), b"stranger")
+            await relay.connect("held", Side.B, b.media())
+            await relay.connect("held", Side.A, a.media())
+            a.say(at_a(ports), b"off hold")
+            assert b.hear(b"off hold") == []
+            b.say(at_b(ports), b"hello")
+            assert a.hear(b"hello") == []
+            assert x.drain() == []
+
+
 async def test_changed_address() -> None:
     """After a re-INVITE audio goes to the new place, and the old one is a stranger."""
     with parties(A, B, "127.0.0.13") as (a, b, moved):
@@ -241,6 +256,11 @@ async def test_own_ports_are_no_destination() -> None:
         with pytest.raises(RelayRefused):
             await relay.open("loop", evil)
         assert await relay.list() == ()
+    everywhere = {Family.V4: "0.0.0.0"}
+    async with guard(bind=everywhere, advertise={Family.V4: "192.0.2.1"}) as (supervisor, relay):
+        evil = PartyMedia(address="127.0.0.1", port=supervisor.settings.port_first + 4)
+        with pytest.raises(RelayRefused):
+            await relay.open("loop", evil)
 
 
 @pytest.mark.parametrize("call", ["", "a b", "x&&D", "x\nX", "../x", "é", "x" * 65, "canary", "T:x"])

@@ -105,7 +105,7 @@ def test_session_direction_is_the_default() -> None:
 
 def test_ipv6_and_stream_address() -> None:
     """An address of the stream wins over that of the session; IPv6 is brought to one form."""
-    body = small("m=audio 4000 RTP/AVP 0", "c=IN IP4 192.0.2.4", "c=IN IP6 2001:DB8:0:0::1")
+    body = small("m=audio 4000 RTP/AVP 0", "c=IN IP4 192.0.2.4", "c=IN IP6 2001:DB8:0:0::1", "c=IN IP6 ::9")
     remote = parse_sdp(body)
     assert (remote.address, remote.is_ipv6) == ("2001:db8::1", True)
 

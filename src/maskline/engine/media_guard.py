@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> int:
     settings = read_settings(parsed)
     pump = StderrPump()
     waker, wake = socket.socketpair()
-    waker.setblocking(False)  # noqa: FBT003
+    waker.settimeout(0)
     try:
         guard = Guard(settings, parsed.socket, pump.log)
         signal.set_wakeup_fd(waker.fileno())

@@ -126,8 +126,12 @@ class Guard:
             self._is_stopping = True
 
     def _accept(self) -> None:
-        client, _ = self._listener.accept()
-        client.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+        try:
+            client, _ = self._listener.accept()
+        except OSError as error:  # gone again already, or out of descriptors: the next one is tried anew
+            self._log.write("media.accept_failed", level="warning", error=type(error).__name__)
+            return
+        client.settimeout(0)
         if len(self._connections) >= CONNECTIONS_MAX:
             client.close()
             return
@@ -164,6 +168,8 @@ class Guard:
             request = json.loads(line)
             number, verb = request["id"], request["op"]
         except (ValueError, KeyError, TypeError):
+            return False
+        if not isinstance(verb, str):
             return False
         if connection.switch is None:
             return self._hello(connection, number, verb, request)
@@ -281,4 +287,5 @@ def _listen(path: Path) -> socket.socket:
     finally:
         os.umask(mask)
     listener.listen(CONNECTIONS_MAX)
+    listener.settimeout(0)
     return listener

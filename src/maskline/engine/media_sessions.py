@@ -53,6 +53,8 @@ def allowed_networks(address: str, networks: tuple[str, ...]) -> tuple[Family, t
         raise RelayRefused("address or network malformed") from None
     if len(nets) >= NETWORKS_MAX:
         raise RelayRefused("too many networks")
+    if address != str(parsed):
+        raise RelayRefused("address not in its canonical form")
     if parsed.is_multicast or address == "255.255.255.255" or getattr(parsed, "scope_id", None):
         raise RelayRefused("address is not unicast")
     same = (str(network) for network in nets if network.version == parsed.version)
@@ -70,6 +72,7 @@ class Sessions:
         self._settings = settings
         self._clock = clock
         self._own = frozenset((*settings.bind.values(), *settings.advertise.values()))
+        self._is_wildcard = not self._own.isdisjoint(UNKNOWN.values())
 
     def open(
         self, call: str, switch: str, a: PartyMedia | None, family_a: Family | None, family_b: Family
@@ -82,6 +85,8 @@ class Sessions:
             if family_a not in {None, family}:
                 raise RelayRefused("address of the other family")
             family_a = family
+            if a.address == UNKNOWN[family]:
+                a = None  # a call that begins on hold: where A is will be said later
         families = {"a": family_a or Family.V4, "b": family_b}
         if any(family not in self._settings.bind for family in families.values()):
             raise RelayRefused("no address of that family")
@@ -251,9 +256,14 @@ class Sessions:
         family, _ = allowed_networks(party.address, party.networks)
         if not 0 < party.port < 65_536:
             raise RelayRefused("port out of range")
-        if party.address in self._own and self._settings.port_first <= party.port <= self._settings.port_last:
+        if self._settings.port_first <= party.port <= self._settings.port_last and self._is_own(
+            party.address
+        ):
             raise RelayRefused("address is one of the relay's own ports")
         return family
+
+    def _is_own(self, address: str) -> bool:
+        return address in self._own or (self._is_wildcard and ipaddress.ip_address(address).is_loopback)
 
 
 def _mode(party: PartyMedia | None) -> str:

@@ -163,6 +163,8 @@ def _check_party(party: PartyMedia, family: Family | None) -> Family:
             ipaddress.ip_network(network)
     except ValueError:
         raise RelayRefused("address or network malformed") from None
+    if party.address != str(address):
+        raise RelayRefused("address not in its canonical form")
     if address.is_multicast or party.address == "255.255.255.255" or getattr(address, "scope_id", None):
         raise RelayRefused("address is not unicast")
     if not 0 < party.port < 65_536 or len(party.networks) >= NETWORKS_MAX:
