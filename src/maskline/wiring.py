@@ -25,7 +25,7 @@ from maskline.engine.sandbox import SandboxSocket, open_sandbox_socket
 from maskline.engine.sandbox_carrier import SandboxCarrier
 from maskline.engine.sip_sockets import SipSockets
 from maskline.engine.sweeper import sweep_sessions
-from maskline.engine.switch import Switch, SwitchSettings
+from maskline.engine.switch import Switch, SwitchLimits, SwitchSettings
 from maskline.engine.switch_store import WorkflowStore
 from maskline.store.setup import init_database, open_store
 from maskline.store.thread import StoreThreads
@@ -196,8 +196,9 @@ def _build_switch(
             local=sockets.local,
             advertised=advertised[0],
             advertised_v6=next((told for told in advertised if ":" in told[0]), None),
-            call_count_max=settings.calls_max,
-            new_calls_per_s_max=settings.new_calls_per_s_max,
+            limits=SwitchLimits(
+                call_count_max=settings.calls_max, new_calls_per_s_max=settings.new_calls_per_s_max
+            ),
         ),
         store=store,
         relay=supervisor.relay,
@@ -227,7 +228,8 @@ async def _sweep(threads: StoreThreads, clock: Clock) -> None:
         return len(await threads.write(expire_masking_sessions, now))
 
     async def next_end() -> int | None:
-        return await threads.read(load_next_session_end)
+        end: int | None = await threads.read(load_next_session_end)
+        return end
 
     await sweep_sessions(expire=expire, next_end=next_end, clock=clock)
 

@@ -36,16 +36,23 @@ REFUSAL_STATUS = 480  # unknown caller, expired session, withheld number, free n
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchLimits:
+    """How much a switch takes on; further INVITEs hear 503 with Retry-After."""
+
+    call_count_max: int = 400  # what one relay carries per core without delay
+    new_calls_per_s_max: int = 600
+    setup_count_max: int = 200  # INVITEs not yet routed; more of them means the database is behind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchSettings:
     """How this switch is reached and how much it takes on."""
 
     local: Mapping[tuple[str, bool], tuple[str, int]]  # (transport, is IPv6) -> bound address
     advertised: tuple[str, int]
     advertised_v6: tuple[str, int] | None = None
-    call_count_max: int = 400  # what one relay carries per core without delay; 503 above
-    new_calls_per_s_max: int = 600
-    setup_count_max: int = 200  # INVITEs not yet routed; more of them means the database is behind
-    edges: tuple[str, ...] = ()
+    limits: SwitchLimits = SwitchLimits()
+    edges: tuple[str, ...] = ()  # proxies of ours that may say where a request came from
 
 
 class Switch:
@@ -210,17 +217,16 @@ class Switch:
             self._runner.run(self._route(event.invite, trunks), partial(self._routed, event))
 
     def _is_overloaded(self) -> bool:
-        if self._is_draining or len(self._arriving) >= self.settings.setup_count_max:
+        limits = self.settings.limits
+        if self._is_draining or len(self._arriving) >= limits.setup_count_max:
             return True
         second = int(self._clock.mono_s())
         count = self._second[1] if self._second[0] == second else 0
-        if count >= self.settings.new_calls_per_s_max:
+        if count >= limits.new_calls_per_s_max:
             return True
         self._second = (second, count + 1)
-        return (
-            len(self.calls) >= self.settings.call_count_max
-            and self.live_count >= self.settings.call_count_max
-        )
+        # Ended calls stay until their legs let go; counting the live ones is for when it matters.
+        return len(self.calls) >= limits.call_count_max and self.live_count >= limits.call_count_max
 
     async def _route(
         self, invite: InviteFacts, trunks: tuple[Trunk, ...]

@@ -21,18 +21,25 @@ from maskline.workflows.trunks import load_trunks
 
 T = TypeVar("T")
 
+PATIENCE_S = (
+    0.05  # what nobody waits for shares a commit with others; a claim that comes meanwhile takes it along
+)
+
 
 class Threads(Protocol):
     """Runs workflows on the store's threads."""
 
-    async def read(self, fn: Callable[..., T], *args: Any) -> T:
-        """Call `fn(tx, *args)` on a reading connection."""
+    async def read(self, work: Callable[..., T], /, *args: Any) -> T:
+        """Call `work(tx, *args)` on a reading connection."""
 
-    async def look_up(self, fn: Callable[..., T], *args: Any) -> T:
-        """Call `fn(tx, *args)`, one indexed statement, the quickest way there is."""
+    async def look_up(self, work: Callable[..., T], /, *args: Any) -> T:
+        """Call `work(tx, *args)`, one indexed statement, the quickest way there is."""
 
-    async def write(self, fn: Callable[..., T], *args: Any) -> T:
-        """Call `fn(tx, *args)` in a write transaction; returns after its commit."""
+    async def write(self, work: Callable[..., T], /, *args: Any) -> T:
+        """Call `work(tx, *args)` in a write transaction; returns after its commit."""
+
+    async def write_within(self, patience_s: float, work: Callable[..., T], /, *args: Any) -> T:
+        """Do as `write`, but begin within `patience_s`, in the order asked for."""
 
 
 class WorkflowStore:
@@ -72,15 +79,15 @@ class WorkflowStore:
 
     async def save_dialogs(self, call_id: str, a: str, b: str, now: int) -> None:
         """Keep what a successor needs to hang both legs up."""
-        await self._threads.write(save_dialogs, call_id, a, b, now)
+        await self._threads.write_within(PATIENCE_S, save_dialogs, call_id, a, b, now)
 
     async def finish(self, record: CallRecord) -> None:
         """Store the record and free the session."""
-        await self._threads.write(finish_call, record, record.ended_at)
+        await self._threads.write_within(PATIENCE_S, finish_call, record, record.ended_at)
 
     async def record_refusal(self, refused: RefusedCall) -> None:
         """Keep (or, in a flood, count) a call that reached no session."""
-        await self._threads.write(record_refused_call, refused, refused.ended_at)
+        await self._threads.write_within(PATIENCE_S, record_refused_call, refused, refused.ended_at)
 
     async def orphans(self, now: int) -> tuple[OrphanCall, ...]:
         """The calls an earlier life of this switch left behind."""
@@ -109,7 +116,7 @@ class WorkflowStore:
 
     async def renew_leases(self, until: int, now: int) -> None:
         """Keep this switch's sessions claimed."""
-        await self._threads.write(renew_leases, self._switch_id, until, now)
+        await self._threads.write_within(PATIENCE_S, renew_leases, self._switch_id, until, now)
 
     async def revoked(self, session_ids: Sequence[str], now: int) -> tuple[str, ...]:
         """Which of these sessions are over."""

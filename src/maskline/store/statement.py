@@ -43,7 +43,9 @@ class Statement:
         found = self._compiled.get(database)
         if found is None:
             done = self._clause.compile(dialect=_DIALECTS[database])
-            constants = {name: value for name, value in done.params.items() if value is not None}
+            # A constant may be None: it is told from a parameter by not being asked for.
+            names = done.bind_names.items()
+            constants = {name: bind.value for bind, name in names if not bind.required}
             found = self._compiled[database] = (str(done), constants)
         return found
 

@@ -1,0 +1,193 @@
+"""A whole switch as a node of the virtual network: real SIP, real call machine, real database, no waiting.
+
+Work of the store and the relay takes `work_s` of virtual time and is carried out when it is asked for, one piece
+after another, as a database thread would. With the same seed and the same datagrams the switch sends the same bytes.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from random import Random
+from typing import Any, TypeVar
+
+from maskline.engine.ports import Cancellable
+from maskline.engine.switch import Switch, SwitchLimits, SwitchSettings
+from maskline.engine.switch_store import WorkflowStore
+from maskline.sip.events import Flow
+from maskline.store.engine import Store
+from maskline.testing.network import Address, VirtualNetwork
+from maskline.testing.relay import FakeRelay
+
+T = TypeVar("T")
+
+US_PER_S = 1_000_000
+
+
+class InlineThreads:
+    """The store's threads, without threads: every workflow runs at once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def read(self, fn: Callable[..., T], *args: Any) -> T:
+        """Run a reading workflow."""
+        return self._store.read(fn, *args)
+
+    look_up = read
+
+    async def write(self, fn: Callable[..., T], *args: Any) -> T:
+        """Run a writing workflow as one transaction."""
+        return self._store.run(fn, *args)
+
+    async def write_within(self, patience_s: float, fn: Callable[..., T], *args: Any) -> T:
+        """Run it at once: there is nobody to share a commit with."""
+        del patience_s
+        return self._store.run(fn, *args)
+
+
+@dataclass(slots=True)
+class _Alarm:
+    callback: Callable[[], None]
+    is_cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+@dataclass(slots=True)
+class VirtualRunner:
+    """Clocks and work on the network's time. `epoch_us` is the UTC instant of virtual second 0."""
+
+    network: VirtualNetwork
+    epoch_us: int
+    work_s: float = 0.001
+    _agenda: list[tuple[float, int, _Alarm]] = field(default_factory=list)
+    _count: int = 0
+
+    def now_us(self) -> int:
+        """Microseconds UTC."""
+        return self.epoch_us + round(self.network.now * US_PER_S)
+
+    def mono_s(self) -> float:
+        """The network's clock."""
+        return self.network.now
+
+    def run(self, work: Coroutine[Any, Any, T], done: Callable[[T | Exception], None]) -> None:
+        """Carry `work` out now and tell of it `work_s` later; it must not wait for anything real."""
+        result = _drive(work)
+        self._at(self.network.now + self.work_s, lambda: done(result))
+
+    def call_at(self, at: int, callback: Callable[[], None]) -> Cancellable:
+        """Call back at an instant UTC."""
+        return self._at((at - self.epoch_us) / US_PER_S, callback)
+
+    def call_at_mono(self, at_mono_s: float, callback: Callable[[], None]) -> Cancellable:
+        """Call back at an instant of the network's clock."""
+        return self._at(at_mono_s, callback)
+
+    def next_at(self) -> float | None:
+        """When the next callback is due."""
+        while self._agenda and self._agenda[0][2].is_cancelled:
+            heappop(self._agenda)
+        return self._agenda[0][0] if self._agenda else None
+
+    def run_due(self, now: float) -> None:
+        """Call back what is due."""
+        while (at := self.next_at()) is not None and at <= now:
+            heappop(self._agenda)[2].callback()
+
+    def _at(self, at: float, callback: Callable[[], None]) -> _Alarm:
+        alarm = _Alarm(callback)
+        self._count += 1
+        heappush(self._agenda, (max(at, self.network.now), self._count, alarm))
+        return alarm
+
+
+def _drive(work: Coroutine[Any, Any, T]) -> T | Exception:
+    try:
+        work.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    except Exception as error:  # noqa: BLE001  # handed on, as the real runner does
+        return error
+    work.close()
+    raise AssertionError("virtual work waited for something real")
+
+
+class VirtualSwitch:
+    """A switch at `address`, with trunks and sessions as they stand in `store`."""
+
+    def __init__(
+        self,
+        network: VirtualNetwork,
+        store: Store,
+        *,
+        address: Address,
+        epoch_us: int,
+        seed: int = 0,
+        limits: SwitchLimits | None = None,
+    ) -> None:
+        self.runner = VirtualRunner(network, epoch_us)
+        self.relay = FakeRelay(now=lambda: network.now)
+        self._out: list[tuple[Flow, bytes]] = []
+        self.store = WorkflowStore(InlineThreads(store), "switch")
+        dice = Random(seed)  # noqa: S311  # a reproducible switch is the point
+        self.switch = Switch(
+            SwitchSettings(
+                local={("udp", False): address, ("tcp", False): address},
+                advertised=address,
+                limits=limits or SwitchLimits(),
+            ),
+            store=self.store,
+            relay=self.relay,
+            runner=self.runner,
+            clock=self.runner,
+            random_bytes=dice.randbytes,
+            send=lambda flow, data: self._out.append((flow, data)),
+        )
+        self.relay.set_event_handler(self.switch.relay_event)
+        self.refresh_trunks()
+        network.attach(self, address)
+
+    def refresh_trunks(self) -> None:
+        """Take the trunks as they stand."""
+        trunks = _drive(self.store.load_trunks())
+        assert not isinstance(trunks, Exception)
+        self.switch.trunks.replace(trunks)
+
+    def start(self) -> int:
+        """End what an earlier life left; return how many calls that was."""
+        count = _drive(self.switch.end_predecessors_calls())
+        assert isinstance(count, int)
+        return count
+
+    def see_revocations(self) -> None:
+        """Look at the sessions of calls in set-up, as housekeeping does twice a second."""
+        ended = _drive(self.store.revoked(self.switch.sessions_in_setup, self.runner.now_us()))
+        assert isinstance(ended, tuple)
+        for session_id in ended:
+            self.switch.revoke(session_id)
+
+    # --- the interface of a node ----------------------------------------------------------------------------
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:  # noqa: ARG002  # the runner knows the time
+        """Take what arrived."""
+        self.switch.receive(data, flow)
+
+    def outgoing(self) -> list[tuple[Flow, bytes]]:
+        """Give what is to be sent."""
+        out, self._out = self._out, []
+        return out
+
+    def next_timer(self) -> float | None:
+        """Say when to be woken."""
+        return self.runner.next_at()
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due."""
+        self.runner.run_due(now)
+
+    def flow_closed(self, flow: Flow, now: float) -> None:  # noqa: ARG002
+        """Learn that a TCP connection is gone."""
+        self.switch.flow_closed(flow)
