@@ -11,6 +11,7 @@ from maskline.store.engine import Store
 from maskline.store.setup import init_database, open_store
 from tests.databases import PostgreSQLServer
 from tests.peers import need
+from tests.world import World
 
 for _name in [name for name in os.environ if name.startswith("MASKLINE_")]:
     del os.environ[_name]  # the tests decide what the service is told
@@ -68,3 +69,9 @@ def store(database_url: str, key_path: Path) -> Iterator[Store]:
     opened = open_store(database_url, key_path)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def world(store: Store) -> World:
+    """An account with three numbers on each database in turn."""
+    return World(store)

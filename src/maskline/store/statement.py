@@ -42,7 +42,7 @@ class Statement:
         """Return the driver's text and the constants to add to the parameters."""
         found = self._compiled.get(database)
         if found is None:
-            done = self._clause.compile(dialect=_DIALECTS[database])
+            done: Any = self._clause.compile(dialect=_DIALECTS[database])
             # A constant may be None: it is told from a parameter by not being asked for.
             names = done.bind_names.items()
             constants = {name: bind.value for bind, name in names if not bind.required}
