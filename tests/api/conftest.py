@@ -1,16 +1,36 @@
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.api.service import Service, Tenant
+from tests.databases import PostgreSQLServer
 
 
-@pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    running = Service(tmp_path_factory.mktemp("service"))
+@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def service(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    sqlite_template: Path,
+    key_path: Path,
+) -> Iterator[Service]:
+    """The HTTP side over a database of each kind in turn; tests make accounts of their own in it."""
+    if request.param == "sqlite":
+        path = tmp_path_factory.mktemp("service") / "maskline.db"
+        shutil.copy(sqlite_template, path)
+        running = Service(f"sqlite:///{path}", key_path)
+        yield running
+        running.close()
+        return
+    server: PostgreSQLServer = request.getfixturevalue("postgresql_server")
+    url = server.new_database()
+    running = Service(url, key_path)
     yield running
     running.close()
+    server.drop_database(url)
 
 
 @pytest.fixture
 def tenant(service: Service) -> Tenant:
+    """A fresh account with five numbers."""
     return service.new_account()

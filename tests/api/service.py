@@ -1,4 +1,4 @@
-"""The HTTP side on a real socket over a real SQLite database, in a thread of its own."""
+"""The HTTP side on a real socket over a real database, in a thread of its own."""
 
 import asyncio
 import base64
@@ -17,7 +17,7 @@ from maskline.api.server import start_server
 from maskline.clock import Clock
 from maskline.core.inventory import Account, NewAccount, NewNumbers, Trunk, TrunkSettings
 from maskline.core.numbers import DID
-from maskline.store.setup import init_database, open_store
+from maskline.store.setup import open_store
 from maskline.store.thread import StoreThreads
 from maskline.testing.clock import ManualClock
 from maskline.workflows.accounts import create_account
@@ -42,10 +42,9 @@ class Answer:
 class Service:
     """Started on construction, on a free loopback port; `close` stops it."""
 
-    def __init__(self, directory: Path, clock: Clock | None = None) -> None:
-        self.database_url = f"sqlite:///{directory / 'maskline.db'}"
-        self.key_file = directory / "maskline.key"
-        init_database(self.database_url, self.key_file)
+    def __init__(self, database_url: str, key_file: Path, clock: Clock | None = None) -> None:
+        self.database_url = database_url
+        self.key_file = key_file
         self.store = open_store(self.database_url, self.key_file)
         self.manual_clock = ManualClock()
         self.clock = clock or self.manual_clock

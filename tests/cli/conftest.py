@@ -49,9 +49,9 @@ def ready(maskline: Maskline) -> Maskline:
     return maskline
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+@pytest.fixture
+def service(sqlite_url: str, key_path: Path) -> Iterator[Service]:
     """The HTTP side on a database of its own, by the machine's clock as commands are."""
-    running = Service(tmp_path_factory.mktemp("live"), SystemClock())
+    running = Service(sqlite_url, key_path, SystemClock())
     yield running
     running.close()
