@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from maskline.api.app import create_app
+from maskline.api.ports import HealthCheck
 from maskline.api.server import start_server
 from maskline.clock import Clock, SystemClock
 from maskline.config import Address, Settings
@@ -103,7 +104,7 @@ async def run_service(
             clock=clock,
             random_bytes=os.urandom,
             public_url=settings.effective_public_url,
-            checks={},
+            checks={"database": _check_database(threads), "media": _check_media(supervisor.relay)},
         )
         server = await start_server(app, settings.http_bind)
         stack.push_async_callback(server.close)
@@ -232,6 +233,20 @@ async def _sweep(threads: StoreThreads, clock: Clock) -> None:
         return end
 
     await sweep_sessions(expire=expire, next_end=next_end, clock=clock)
+
+
+def _check_database(threads: StoreThreads) -> HealthCheck:
+    async def check() -> None:
+        await threads.read(load_next_session_end)
+
+    return check
+
+
+def _check_media(relay: MediaRelay) -> HealthCheck:
+    async def check() -> None:
+        await relay.list()
+
+    return check
 
 
 async def _stop_switch(switch: Switch) -> None:
