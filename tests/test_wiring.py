@@ -4,6 +4,7 @@ import asyncio
 import base64
 import re
 import shlex
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -84,7 +85,18 @@ async def test_trunk_added_while_running_is_accepted(tmp_path: Path) -> None:
     async with run_service(settings_of(tmp_path), sandbox=False) as service:
         assert not service.switch.trunks.is_trusted("127.0.0.9")
         process = await asyncio.create_subprocess_exec(
-            *("maskline", "trunk", "add", "carrier", "--peer", "127.0.0.9:5060", "--data-dir", str(tmp_path)),
+            *(
+                sys.executable,
+                "-m",
+                "maskline",
+                "trunk",
+                "add",
+                "carrier",
+                "--peer",
+                "127.0.0.9:5060",
+                "--data-dir",
+                str(tmp_path),
+            ),
             stdout=asyncio.subprocess.DEVNULL,
         )
         assert await process.wait() == 0
