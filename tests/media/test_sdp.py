@@ -250,7 +250,7 @@ def write_offer(
             + (f"/{f.channels}" if f.channels > 1 else "")
             for f in formats
         ),
-        *(f"a=rtpmap:{number} {secret}/8000" for number in unknown if number > 96),
+        *(f"a=rtpmap:{number} x-{secret}/8000" for number in unknown if number > 96),
     ]
     extras = [
         *(f"a=fmtp:{f.payload_type} {secret}={chance.randrange(99)}" for f in formats),
