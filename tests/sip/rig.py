@@ -52,12 +52,12 @@ class Party:
     def now(self) -> float:
         return self.network.now
 
-    def flow(self, other: "Party", transport: str = "udp") -> Flow:
+    def flow(self, other: "Party | Wire", transport: str = "udp") -> Flow:
         return Flow(transport, self.address, other.address)
 
     def invite(
         self,
-        other: "Party",
+        other: "Party | Wire",
         *,
         sdp: bytes | None = OFFER,
         transport: str = "udp",
@@ -229,7 +229,7 @@ def describe(message: Message) -> str:
     return message.method if isinstance(message, Request) else f"{message.status} {message.cseq.method}"
 
 
-def uri_of(party: Party, user: str) -> SIPURI:
+def uri_of(party: Party | Wire, user: str) -> SIPURI:
     host, port = party.address
     return SIPURI(user=user, host=host, port=port)
 
@@ -238,6 +238,14 @@ def pair(*, seed: int = 0, impairment: Impairment = PERFECT) -> tuple[VirtualNet
     """Two parties on one network."""
     network = VirtualNetwork(seed=seed, impairment=impairment)
     return network, Party(network, "192.0.2.2", seed=seed), Party(network, "192.0.2.1", seed=seed)
+
+
+def calling(*, seed: int = 0, **more: object) -> tuple[VirtualNetwork, Wire, Party, LegID, Request]:
+    """A party that has just sent an INVITE to a hand-written peer."""
+    network, wire, party = wired(seed=seed)
+    leg = party.invite(wire, **more)  # type: ignore[arg-type]
+    network.run(until=0)
+    return network, wire, party, leg, wire.last("INVITE")
 
 
 def wired(*, seed: int = 0) -> tuple[VirtualNetwork, Wire, Party]:

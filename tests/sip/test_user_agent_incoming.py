@@ -264,7 +264,10 @@ def test_a_refusal_is_a_final_failure(status: int) -> None:
 def test_record_routes_go_back_in_what_makes_the_dialog() -> None:
     """180 and 200 echo every Record-Route in order; 100 and failures do not."""
     network, wire, party = wired()
-    wire.invite(party, extra="Record-Route: <sip:192.0.2.7;lr>, <sip:p2.example;lr>\nRecord-Route: <sip:p3.example;lr>\n")
+    wire.invite(
+        party,
+        extra="Record-Route: <sip:192.0.2.7;lr>, <sip:p2.example;lr>\nRecord-Route: <sip:p3.example;lr>\n",
+    )
     network.run(until=0)
     leg = party.take(on.IncomingInvite).leg
     party.agent.trying(leg, 0)

@@ -93,12 +93,17 @@ class Dialog:
     ) -> "Dialog":
         """Make a dialog of an answer to our INVITE (12.1.2).
 
-        An answer without Contact breaks 12.1.1; the INVITE's own target is then as good as any.
+        Never raises: a 2xx must be acknowledged whatever is wrong with it. Without a usable Contact (against
+        12.1.1) the INVITE's own target serves, without usable routes the way straight to the target.
         """
         try:
             target = contact_of(response)
         except RemoteProtocolError:
             target = invite.target
+        try:
+            route_set = _route_set(response)[::-1]
+        except RemoteProtocolError:
+            route_set = ()
         return cls(
             call_id=invite.call_id,
             local=invite.headers.get("From") or "",
@@ -108,7 +113,7 @@ class Dialog:
             local_seq=invite.cseq.number,
             remote_seq=None,
             target=target,
-            route_set=_route_set(response)[::-1],
+            route_set=route_set,
             contact=contact,
             flow=flow,
         )
@@ -140,10 +145,18 @@ class Dialog:
         )
 
     def refresh_target(self, message: Message) -> None:
-        """Take over the Contact of a re-INVITE, an UPDATE or their 2xx, if it has one (12.2)."""
+        """Take over the Contact of a re-INVITE, an UPDATE or their 2xx, if it has one (12.2).
+
+        Raises RemoteProtocolError for a request with a useless one; such an answer leaves things as they are.
+        """
         if message.headers.get("Contact") is None:
             return
-        target = contact_of(message)
+        try:
+            target = contact_of(message)
+        except RemoteProtocolError:
+            if isinstance(message, Request):
+                raise
+            return
         if target != self.target:
             self.target = target
             self.route_requests()
