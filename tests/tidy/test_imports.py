@@ -53,12 +53,16 @@ def _importers(target: str) -> set[str]:
         ("phonenumbers", {"core/numbers.py"}),
         ("rtp", {"engine/media_engine.py"}),
         ("cryptography", {"store/keys.py"}),
-        ("random", {"testing/network.py"}),  # seeded
     ],
 )
 def test_a_library_has_one_door(target: str, allowed: set[str]) -> None:
     """What a library is for is done in its own modules and nowhere else."""
     assert _importers(target) == allowed
+
+
+def test_chance_that_can_be_guessed_is_for_tests() -> None:
+    """`random` is seeded and repeatable: the doubles use it, the service never does."""
+    assert {name for name in _importers("random") if not name.startswith("testing/")} == set()
 
 
 def test_grammar_of_sip_stays_in_its_package() -> None:
