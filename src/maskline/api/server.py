@@ -9,6 +9,7 @@ from collections.abc import Generator
 import uvicorn
 from starlette.types import ASGIApp
 
+from maskline.api.protocol import BoundedHTTPProtocol
 from maskline.errors import AddressInUseError
 from maskline.tasks import spawn
 
@@ -16,7 +17,6 @@ STARTUP_TIMEOUT_S = 10.0  # binding is done before; what is left is milliseconds
 SHUTDOWN_TIMEOUT_S = 5  # requests in progress; the longest workflow takes far less
 KEEP_ALIVE_S = 65  # longer than the usual 60 s of load balancers, so that they close first
 BACKLOG = 1_024  # connections not yet accepted
-HEAD_BYTES_MAX = 32_768  # request line and headers
 
 
 class HTTPServer:
@@ -66,13 +66,12 @@ async def start_server(app: ASGIApp, bind: tuple[str, int]) -> HTTPServer:
         access_log=False,  # paths and queries carry numbers
         server_header=False,
         proxy_headers=False,
-        http="httptools",
+        http=BoundedHTTPProtocol,
         ws="none",
         lifespan="off",
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
-        h11_max_incomplete_event_size=HEAD_BYTES_MAX,
     )
     server = _Server(config)
     task = spawn(server.serve(sockets=[listener]), name="http-server")
