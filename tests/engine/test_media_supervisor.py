@@ -69,7 +69,7 @@ async def test_killed_guard_is_reported_and_replaced() -> None:
 
 async def test_hanging_guard_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """A guard that stops answering is given up and killed."""
-    monkeypatch.setattr("maskline.engine.media_link.COMMAND_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("maskline.engine.media_link.COMMAND_TIMEOUT_S", 2.0)
     events: list[RelayEvent] = []
     async with guard() as (supervisor, relay):
         relay.set_event_handler(events.append)

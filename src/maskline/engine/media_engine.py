@@ -141,7 +141,8 @@ class Engine:
         The kernel gives out the lowest free numbers, so two that we free just before are the pair's,
         unless the engine closed others meanwhile.
         """
-        spare = (os.dup(0), os.dup(0))
+        any_fd = self.notices.fileno()
+        spare = (os.dup(any_fd), os.dup(any_fd))
         os.close(spare[0])
         os.close(spare[1])
         port = self.open_port(text)
