@@ -34,7 +34,9 @@ LINE_BYTES_MAX: Final = 65_536  # a command with 64 networks needs 4 KB
 UNSENT_BYTES_MAX: Final = 4 * 1024 * 1024  # a client that does not read its answers is cut off
 CONNECTIONS_MAX: Final = 64  # one per switch on this host, and an operator looking on
 TICK_S: Final = 1.0
-RELEASE_EVERY_S: Final = 0.1  # a wake-up costs the engine as much as half a call; who lacks a port does not wait
+RELEASE_EVERY_S: Final = (
+    0.1  # a wake-up costs the engine as much as half a call; who lacks a port does not wait
+)
 NOTICE_TIMEOUT: Final = "T:"
 ERROR_NAMES: Final[dict[type[Exception], str]] = {
     RelayFull: "full",
