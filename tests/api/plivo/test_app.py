@@ -416,3 +416,35 @@ def test_connections_are_kept_alive(service: Service, tenant: Tenant) -> None:
     ).encode()
     answers = exchange(service, one + two)
     assert answers.count(b"HTTP/1.1 404 ") == answers.count(b"HTTP/1.1 200 ") == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "headers"),
+    [
+        pytest.param(
+            {"record": None, "callback_url": None, "call_time_limit": 1440, "geo_match": True},
+            {"Content-Type": "application/json", "Accept": "application/json, text/plain, */*"},
+            id="node",
+        ),
+        pytest.param(
+            {"callTimeLimit": "1440", "recordFileFormat": "mp3", "callback_url": ""},
+            {"Content-Type": "application/json", "Accept-Encoding": "*"},
+            id="php",
+        ),
+        pytest.param(
+            {"call_time_limit": 1440, "virtual_number_cooloff_period": 0},
+            {"Content-Type": "application/json; charset=utf-8", "Expect": "100-continue"},
+            id="dotnet",
+        ),
+        pytest.param({"call_time_limit": "1440", "session_expiry": "1800"}, {}, id="ruby"),
+        pytest.param({"call_time_limit": 1440, "mode": "voice", "virtual_number": ""}, {}, id="plivo-cli"),
+    ],
+)
+def test_creates_of_other_clients(tenant: Tenant, fields: dict[str, object], headers: dict[str, str]) -> None:
+    """Their bodies and headers; answered in plain JSON, never compressed."""
+    answer = tenant.request("POST", "/Masking/Session/", PAIR | fields, **headers)
+    assert answer.status == 201
+    assert "content-encoding" not in answer.headers
+    session = answer.body["session"]
+    assert (session["duration"], session["call_time_limit"]) == (1800, 1440)
+    assert (session["record"], session["record_file_format"], session["callback_url"]) == (False, "mp3", "")
