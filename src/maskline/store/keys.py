@@ -94,8 +94,8 @@ class Keys:
         body = _KEY_ID_LENGTH + _NONCE_LENGTH
         try:
             return cipher.decrypt(sealed[_KEY_ID_LENGTH:body], sealed[body:], place.encode()).decode()
-        except InvalidTag as error:
-            raise SealError from error
+        except (InvalidTag, ValueError):  # ValueError: too short to be sealed by us
+            raise SealError from None
 
     def seal_party(self, account_id: int, ref: PartyRef, number: E164) -> bytes:
         """Seal a number for its one row in `party`."""
