@@ -231,7 +231,7 @@ def describe(message: Message) -> str:
 
 def uri_of(party: Party | Wire, user: str) -> SIPURI:
     host, port = party.address
-    return SIPURI(user=user, host=host, port=port)
+    return SIPURI(user=user or None, host=host, port=port)
 
 
 def pair(*, seed: int = 0, impairment: Impairment = PERFECT) -> tuple[VirtualNetwork, Party, Party]:

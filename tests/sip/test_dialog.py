@@ -187,7 +187,9 @@ def test_snapshot_round_trip() -> None:
     )
 
 
-@pytest.mark.parametrize(("host", "expected"), [("192.0.2.1", True), ("2001:db8::1", True), ("1x", False), ("", False)])
+@pytest.mark.parametrize(
+    ("host", "expected"), [("192.0.2.1", True), ("2001:db8::1", True), ("1x", False), ("", False)]
+)
 def test_address_or_name(host: str, *, expected: bool) -> None:
     """Addresses are told from names."""
     assert is_ip_address(host) is expected

@@ -147,8 +147,12 @@ class VirtualNetwork:
         return min((at for at in instants if at is not None), default=None)
 
     def _step(self) -> None:
+        due: list[Callable[[], None]] = []
+        # What these begin at the same instant is the next step's, so that each step ends.
         while self._agenda and self._agenda[0][0] <= self.now:
-            heappop(self._agenda)[2]()
+            due.append(heappop(self._agenda)[2])
+        for action in due:
+            action()
         for place in self._places:
             at = place.node.next_timer()
             if at is not None and at <= self.now:

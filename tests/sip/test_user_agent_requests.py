@@ -1,0 +1,79 @@
+"""OPTIONS and REGISTER."""
+
+import pytest
+from tests.sip.rig import Party, Wire, uri_of, wired
+
+from maskline.sip import events as on
+from maskline.sip.errors import LocalProtocolError
+from maskline.sip.user_agent import Credentials, OutgoingRequest
+
+
+def request(party: Party, wire: Wire, method: str = "OPTIONS", **more: object) -> OutgoingRequest:
+    return OutgoingRequest(
+        method=method,
+        flow=party.flow(wire),
+        request_uri=uri_of(wire, ""),
+        from_uri=uri_of(party, "us"),
+        to_uri=uri_of(wire, "them"),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def test_options_and_its_answer() -> None:
+    """The status of the first final answer is reported, once; 100 is not one."""
+    network, wire, party = wired()
+    number = party.agent.send_request(request(party, wire), 0)
+    network.run(until=0)
+    options = wire.last("OPTIONS")
+    assert options.headers.get("Accept") == "application/sdp"
+    for status in (100, 404, 200):
+        wire.answer(party, status, options)
+        network.run(until=0)
+    assert party.take_all() == [on.RequestAnswered(request=number, status=404)]
+    assert not party.agent._core.known_hosts
+
+
+def test_silence_is_408() -> None:
+    """A peer that does not answer is reported after 64*T1, and nothing is left."""
+    network, wire, party = wired()
+    number = party.agent.send_request(request(party, wire), 0)
+    network.run(until=32)
+    assert party.take_all() == [on.RequestAnswered(request=number, status=408)]
+    assert party.agent.transaction_count == 0
+
+
+def test_register_with_digest() -> None:
+    """REGISTER carries Contact and Expires; a challenge is answered in the same call with the next number."""
+    network, wire, party = wired()
+    credentials = Credentials(username="us", password="secret")
+    out = request(party, wire, "REGISTER", contact_user="us", expires_s=60, credentials=credentials)
+    number = party.agent.send_request(out, 0)
+    network.run(until=0)
+    first = wire.last("REGISTER")
+    assert first.headers.get("Contact") == "<sip:us@192.0.2.1:5060>"
+    assert first.headers.get("Expires") == "60"
+    wire.answer(party, 401, first, extra='WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"\n')
+    network.run(until=0)
+    again = wire.last("REGISTER")
+    assert (again.call_id, again.cseq.number) == (first.call_id, 2)
+    assert again.headers.get("Authorization")
+    wire.answer(party, 200, again)
+    network.run(until=0)
+    assert party.take_all() == [on.RequestAnswered(request=number, status=200)]
+
+
+def test_challenge_without_credentials() -> None:
+    """It is reported as it is."""
+    network, wire, party = wired()
+    party.agent.send_request(request(party, wire), 0)
+    network.run(until=0)
+    wire.answer(party, 401, wire.last("OPTIONS"), extra='WWW-Authenticate: Digest realm="r", nonce="n"\n')
+    network.run(until=0)
+    assert party.take(on.RequestAnswered).status == 401
+
+
+def test_other_methods_have_no_business_here() -> None:
+    """INVITE and BYE are not sent outside legs."""
+    _, wire, party = wired()
+    with pytest.raises(LocalProtocolError):
+        party.agent.send_request(request(party, wire, "BYE"), 0)
