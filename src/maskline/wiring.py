@@ -207,6 +207,7 @@ def _build_switch(
         clock=runner,
         random_bytes=os.urandom,
         send=sockets.send,
+        close_flow=sockets.close_flow,
     )
 
 

@@ -12,7 +12,7 @@ import structlog
 from maskline.core.call import commands as do
 from maskline.core.call import events as on
 from maskline.core.call.events import Timer
-from maskline.core.call.machine import begin, step
+from maskline.core.call.machine import ImpossibleEventError, begin, step
 from maskline.core.call.state import CallPlan, CallState, Phase
 from maskline.core.call_record import CallClaimed, SessionBusy, SessionEnded, Side
 from maskline.core.inventory import Trunk
@@ -27,6 +27,10 @@ from maskline.sip.user_agent import Flow, LegID, UserAgent
 _log = structlog.get_logger(__name__)
 
 LEASE_US = 30_000_000  # how long a dead switch keeps a session busy
+WRITE_ATTEMPT_COUNT_MAX = (
+    40  # half an hour with the waits below: longer than a database restarts or fails over
+)
+WRITE_RETRY_S_MAX = 60.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,17 +89,39 @@ class Call:
         """Give the machine an event and do what it says; a bug ends this call and no other."""
         try:
             self.state, commands = step(self.state, event, self._context.clock.now_us())
-            self._perform_all(commands)
-        except Exception:  # noqa: BLE001  # the task boundary: a bug ends one call, never the switch
+        except ImpossibleEventError:
             _log.exception("call.broken", call_id=self.plan.call_id, phase=self.state.phase)
-            if isinstance(event, on.Broken) or self.state.phase is Phase.ENDED:
-                self._context.forget(self)
-            else:
+            if self.state.phase is not Phase.ENDED:
                 self.feed(on.Broken())
+            return
+        self._perform_all(commands)
 
     def _perform_all(self, commands: tuple[do.Command, ...]) -> None:
+        """Do every command, whatever becomes of the one before: the record is written though a leg cannot be told."""
+        is_broken = False
         for command in commands:
-            self._perform(command)
+            try:
+                self._perform(command)
+            except Exception:  # noqa: BLE001  # the task boundary: a bug ends one call, never the switch
+                is_broken = True
+                _log.exception(
+                    "call.command_failed", call_id=self.plan.call_id, command=type(command).__name__
+                )
+                self._give_up_leg(command)
+        if is_broken and self.state.phase is not Phase.ENDED:
+            self.feed(on.Broken())
+
+    def _give_up_leg(self, command: do.Command) -> None:
+        """A leg that could not be made, or told of the end, is not waited for."""
+        match command:
+            case do.Originate():
+                self.feed(on.LegReleased(Side.B))
+            case do.HangUp(side, _):
+                self.feed(on.LegReleased(side))
+            case do.RefuseCaller():
+                self.feed(on.LegReleased(Side.A))
+            case _:
+                pass
 
     def _perform(self, command: do.Command) -> None:
         agent, now = self._context.user_agent, self._context.clock.mono_s()
@@ -119,23 +145,47 @@ class Call:
             case do.CloseMedia():
                 self._run(self.media.close())
             case do.ArmTimer(timer, at):
+                self._cancel(timer)
                 self._timers[timer] = self._context.runner.call_at(at, lambda: self._timer_fired(timer))
             case do.CancelTimer(timer):
-                if (armed := self._timers.pop(timer, None)) is not None:
-                    armed.cancel()
+                self._cancel(timer)
             case do.WriteRecord(record):
-                self._run(self._context.store.finish(record))
+                self._write(lambda: self._context.store.finish(record))
             case do.WriteRefusal(refused):
-                self._run(self._context.store.record_refusal(refused))
+                self._write(lambda: self._context.store.record_refusal(refused))
             case do.Forget():
                 self._context.forget(self)
             case _:
                 assert_never(command)
 
+    def _cancel(self, timer: Timer) -> None:
+        if (armed := self._timers.pop(timer, None)) is not None:
+            armed.cancel()
+
     def _timer_fired(self, timer: Timer) -> None:
         self._timers.pop(timer, None)
         self.feed(on.TimerFired(timer))
         self._context.pump()
+
+    def _write(self, write: Callable[[], Coroutine[Any, Any, None]], attempt: int = 1) -> None:
+        """Store what the call came to; while the database is away, try again, later each time."""
+
+        def done(result: Exception | None) -> None:
+            if not isinstance(result, Exception):
+                return
+            if attempt >= WRITE_ATTEMPT_COUNT_MAX:
+                _log.error("call.record_lost", call_id=self.plan.call_id, exc_info=result)
+                return
+            wait_s = min(WRITE_RETRY_S_MAX, 2**attempt)
+            _log.warning(
+                "call.record_delayed", call_id=self.plan.call_id, retry_s=wait_s, error=type(result).__name__
+            )
+            clock = self._context.clock
+            self._context.runner.call_at_mono(
+                clock.mono_s() + wait_s, lambda: self._write(write, attempt + 1)
+            )
+
+        self._context.runner.run(write(), done)
 
     def _run(self, work: Coroutine[Any, Any, on.Event | None]) -> None:
         """Do `work` beside the switch and feed the event it returns."""
@@ -158,8 +208,8 @@ class Call:
         now = self._context.clock.now_us()
         outcome = await self._context.store.claim(self.plan, now + LEASE_US, now)
         match outcome:
-            case CallClaimed():
-                return on.CallClaimed()
+            case CallClaimed(ends_at=ends_at):
+                return on.CallClaimed(ends_at)
             case SessionBusy():
                 return on.ClaimRefused(on.ClaimRefusal.BUSY)
             case SessionEnded():
@@ -235,6 +285,8 @@ class Call:
             await self.media.take_answer(side, answer)
         except MediaProtocolError:
             self._break_leg(side)
+        except RelayError:
+            return on.MediaLost()
         return None
 
     def _break_leg(self, side: Side) -> None:
@@ -271,6 +323,8 @@ class Call:
         except MediaProtocolError:
             self.offer_rejected(side, 488)
             return None
+        except RelayError:
+            return on.MediaLost()
         self._reoffering = None
         if self.state.phase is Phase.BRIDGED:
             self._context.user_agent.answer_offer(self.legs[asked], answer, self._context.clock.mono_s())

@@ -88,7 +88,8 @@ class CallMedia:
         caller, callee = self.sides[Side.A], self.sides[Side.B]
         remote = self._read_answer(Side.B, answer)
         if caller.remote is None:  # A offered nothing: it gets what B accepted as our offer, in the 200
-            sdp = self._offer_to(Side.A, remote)
+            # One codec, so that A has no choice that B would not know of.
+            sdp = self._offer_to(Side.A, replace(remote, codecs=remote.codecs[:1]))
         else:
             sdp = self._answer_to(Side.A, caller.remote, remote)
         callee.remote = remote

@@ -14,17 +14,18 @@ import structlog
 
 from maskline.core.call import events as on
 from maskline.core.call.state import CallPlan, Phase
-from maskline.core.call_record import RefusedCall, Side
+from maskline.core.call_record import OrphanCall, RefusedCall, Side
 from maskline.core.inventory import Trunk
-from maskline.core.routing import Connect, RefusalReason, Refuse, RouteFacts, decide_route
-from maskline.core.termination import Reason, terminate
+from maskline.core.routing import Connect, Refuse, RouteFacts, decide_route
+from maskline.core.termination import TERMINATIONS, Reason, terminate
 from maskline.engine.admission import Dialling, read_dialling
 from maskline.engine.call import Call, CallContext
 from maskline.engine.call_media import SESSION_ID_BITS, CallMedia, MediaPolicy
-from maskline.engine.media_client import MediaRelay, MediaTimeout, RelayEvent, RelayLost
+from maskline.engine.media_client import MediaRelay, MediaTimeout, RelayError, RelayEvent, RelayLost
 from maskline.engine.ports import Cancellable, Runner, SwitchClock, SwitchStore
 from maskline.engine.trunk_table import TrunkTable
 from maskline.sip import events as sip
+from maskline.sip.errors import LocalProtocolError, RemoteProtocolError
 from maskline.sip.events import Flow, IncomingInvite, InviteFacts, LegID
 from maskline.sip.user_agent import UserAgent
 from maskline.sip.user_agent_types import DialogSnapshot, UserAgentSettings
@@ -55,6 +56,15 @@ class SwitchSettings:
     edges: tuple[str, ...] = ()  # proxies of ours that may say where a request came from
 
 
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """What a look-up found; without `trunk` the number belongs to one that does not accept the sender."""
+
+    trunk: Trunk | None
+    dialling: Dialling
+    facts: RouteFacts
+
+
 class Switch:
     """All calls of one process. `random_bytes(n)` gives n bytes nobody can guess."""
 
@@ -68,6 +78,7 @@ class Switch:
         clock: SwitchClock,
         random_bytes: Callable[[int], bytes],
         send: Callable[[Flow, bytes], None],
+        close_flow: Callable[[Flow], None],
         user_agent_settings: UserAgentSettings | None = None,
     ) -> None:
         self.settings = settings
@@ -85,6 +96,7 @@ class Switch:
         self._clock = clock
         self._random_bytes = random_bytes
         self._send = send
+        self._close_flow = close_flow
         self._legs: dict[LegID, tuple[Call, Side]] = {}
         self._arriving: dict[LegID, bool] = {}  # INVITEs not yet admitted -> has the caller given up?
         self._wake: tuple[float, Cancellable] | None = None
@@ -166,6 +178,8 @@ class Switch:
             self._dispatch(event)
         for flow, data in agent.outgoing():
             self._send(flow, data)
+        for flow in agent.closing():
+            self._close_flow(flow)
         self._arm(agent.next_timer())
 
     def _arm(self, at_mono_s: float | None) -> None:
@@ -194,9 +208,17 @@ class Switch:
                 pass
         known = self._legs.get(event.leg)
         if known is not None:
-            _tell(known[0], known[1], event)
+            call, side = known
             if isinstance(event, sip.Released):
                 self._legs.pop(event.leg, None)
+            try:
+                _tell(call, side, event)
+            except Exception:  # noqa: BLE001  # the boundary of one call: the others' events still come
+                _log.exception(
+                    "call.event_failed", call_id=call.plan.call_id, event_kind=type(event).__name__
+                )
+                if call.state.phase is not Phase.ENDED:
+                    call.feed(on.Broken())
         elif isinstance(event, sip.Cancelled) and event.leg in self._arriving:
             self._arriving[event.leg] = True
 
@@ -228,76 +250,88 @@ class Switch:
         # Ended calls stay until their legs let go; counting the live ones is for when it matters.
         return len(self.calls) >= limits.call_count_max and self.live_count >= limits.call_count_max
 
-    async def _route(
-        self, invite: InviteFacts, trunks: tuple[Trunk, ...]
-    ) -> tuple[Trunk | None, Dialling, RouteFacts]:
-        """Find the trunk whose number was dialled; None when it belongs to one that does not accept the sender."""
+    async def _route(self, invite: InviteFacts, trunks: tuple[Trunk, ...]) -> Routed:
+        """Find the trunk whose number was dialled: each reads the numbers in its own country's way."""
+        unknown: Routed | None = None
+        foreign: Routed | None = None
         for trunk in trunks:
             dialling = read_dialling(invite, trunk)
             facts = await self._store.route(dialling.dialled, dialling.caller, self._clock.now_us())
-            if facts.trunk_id is None or facts.trunk_id == trunk.id:
-                return trunk, dialling, facts
-        return None, dialling, facts
+            if facts.trunk_id == trunk.id:
+                return Routed(trunk, dialling, facts)
+            if facts.trunk_id is None:
+                unknown = unknown or Routed(trunk, dialling, facts)
+            else:
+                foreign = Routed(None, dialling, facts)
+        found = unknown or foreign
+        assert found is not None, "an INVITE is routed only when a trunk accepts its sender"
+        return found
 
-    def _routed(
-        self, event: IncomingInvite, result: tuple[Trunk | None, Dialling, RouteFacts] | Exception
-    ) -> None:
+    def _routed(self, event: IncomingInvite, result: Routed | Exception) -> None:
         has_given_up = self._arriving.pop(event.leg)
-        if not has_given_up:
-            self._admit(event, result)
+        try:
+            if isinstance(result, Exception):
+                raise result
+            if has_given_up:
+                self._record_refusal(result, Reason.CALLER_CANCELLED)
+            else:
+                self._admit(event, result)
+        except Exception as error:  # noqa: BLE001  # the boundary of one call
+            _log.error("call.not_admitted", exc_info=error)
+            self.user_agent.refuse(event.leg, 503, self._clock.mono_s(), retry_after_s=RETRY_AFTER_S)
         self.pump()
 
-    def _admit(
-        self, event: IncomingInvite, result: tuple[Trunk | None, Dialling, RouteFacts] | Exception
-    ) -> None:
+    def _admit(self, event: IncomingInvite, routed: Routed) -> None:
         now = self._clock.mono_s()
-        if isinstance(result, Exception):
-            _log.error("call.route_failed", exc_info=result)
-            self.user_agent.refuse(event.leg, 503, now, retry_after_s=RETRY_AFTER_S)
-            return
-        trunk, dialling, facts = result
-        if trunk is None:
+        if routed.trunk is None:  # the number's own trunk does not accept this sender: as from nowhere
             self.user_agent.drop(event.leg, now)
             return
         if event.invite.max_forwards < 1:
             self.user_agent.refuse(event.leg, 483, now)
             return
         self.user_agent.trying(event.leg, now)
-        decision = decide_route(facts, dialling.caller, self._clock.now_us())
+        decision = decide_route(routed.facts, routed.dialling.caller, self._clock.now_us())
         match decision:
             case Connect():
-                self._connect(event, trunk, dialling, decision)
+                self._connect(event, routed.trunk, routed, decision)
             case Refuse(reason=reason):
-                self._refuse(event.leg, facts, dialling, reason)
+                self.user_agent.refuse(event.leg, REFUSAL_STATUS, now)
+                self._record_refusal(routed, Reason(reason.value))
             case _:
                 assert_never(decision)
 
-    def _refuse(self, leg: LegID, facts: RouteFacts, dialling: Dialling, reason: RefusalReason) -> None:
-        self.user_agent.refuse(leg, REFUSAL_STATUS, self._clock.mono_s())
+    def _record_refusal(self, routed: Routed, reason: Reason) -> None:
         now = self._clock.now_us()
         refused = RefusedCall(
             call_id=self._new_id(),
-            number=facts.number or dialling.dialled,
-            account_id=facts.account_id,
+            number=routed.facts.number or routed.dialling.dialled,
+            account_id=routed.facts.account_id,
             session_id=None,
-            caller=dialling.caller,
+            caller=routed.dialling.caller,
             role=None,
             started_at=now,
             ended_at=now,
-            termination=terminate(Reason(reason.value)),
+            termination=terminate(reason),
         )
         self._runner.run(self._store.record_refusal(refused), _report_failure)
 
-    def _connect(self, event: IncomingInvite, trunk: Trunk, dialling: Dialling, decision: Connect) -> None:
-        assert dialling.caller is not None
-        call_id, is_v6 = self._new_id(), ":" in trunk.peer_host
+    def _connect(self, event: IncomingInvite, trunk: Trunk, routed: Routed, decision: Connect) -> None:
+        caller, is_v6 = routed.dialling.caller, ":" in trunk.peer_host
+        assert caller is not None
+        local = self.settings.local.get((trunk.transport, is_v6))
+        if local is None:  # a transport or IP version this switch does not speak
+            status = TERMINATIONS[Reason.CARRIER_UNREACHABLE].sip_status
+            self.user_agent.refuse(event.leg, status, self._clock.mono_s(), retry_after_s=RETRY_AFTER_S)
+            self._record_refusal(routed, Reason.CARRIER_UNREACHABLE)
+            return
+        call_id = self._new_id()
         plan = CallPlan(
             call_id=call_id,
             account_id=decision.account_id,
             session_id=decision.session_id,
             role=decision.caller_role,
             number=decision.presented,
-            caller=dialling.caller,
+            caller=caller,
             callee=decision.callee,
             started_at=self._clock.now_us(),
             window_ends_at=decision.ends_at,
@@ -310,7 +344,6 @@ class Switch:
             MediaPolicy(codecs=trunk.codecs, networks=trunk.media_networks, is_callee_v6=is_v6),
             (self._new_session_id(), self._new_session_id()),
         )
-        local = self.settings.local[trunk.transport, is_v6]
         flow_b = Flow(trunk.transport, local, (trunk.peer_host, trunk.peer_port))
         call = Call(
             self._context,
@@ -346,13 +379,20 @@ class Switch:
         now = self._clock.now_us()
         orphans = await self._store.orphans(now)
         for orphan in orphans:
-            for dialog in filter(None, (orphan.dialog_a, orphan.dialog_b)):
-                leg = self.user_agent.restore(DialogSnapshot.from_json(dialog), self._clock.mono_s())
-                self.user_agent.hang_up(leg, self._clock.mono_s())
-            await self._relay.close(orphan.call_id)
+            try:
+                self._hang_up_orphan(orphan)
+                await self._relay.close(orphan.call_id)
+            except (LocalProtocolError, RemoteProtocolError, RelayError, ValueError, KeyError) as error:
+                # A damaged snapshot or an absent relay keeps neither this record nor the next orphan waiting.
+                _log.error("call.orphan_not_ended", call_id=orphan.call_id, error=type(error).__name__)
             await self._store.finish_orphan(orphan, now)
-        self.pump()
         return len(orphans)
+
+    def _hang_up_orphan(self, orphan: OrphanCall) -> None:
+        for dialog in filter(None, (orphan.dialog_a, orphan.dialog_b)):
+            leg = self.user_agent.restore(DialogSnapshot.from_json(dialog), self._clock.mono_s())
+            self.user_agent.hang_up(leg, self._clock.mono_s())
+        self.pump()
 
 
 def _report_failure(result: Exception | None) -> None:

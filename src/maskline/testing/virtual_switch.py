@@ -145,6 +145,7 @@ class VirtualSwitch:
             clock=self.runner,
             random_bytes=dice.randbytes,
             send=lambda flow, data: self._out.append((flow, data)),
+            close_flow=network.close,
         )
         self.relay.set_event_handler(self.switch.relay_event)
         self.refresh_trunks()

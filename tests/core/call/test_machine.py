@@ -37,13 +37,16 @@ PLAN = CallPlan(
     call_time_limit_s=3600,
 )
 
+CLAIMED = on.CallClaimed(PLAN.window_ends_at)
+
 # One example of every event a call can meet.
 EVENTS: tuple[on.Event, ...] = (
-    on.CallClaimed(),
+    CLAIMED,
     *(on.ClaimRefused(reason) for reason in on.ClaimRefusal),
     on.MediaOpened(),
     *(on.MediaRefused(reason) for reason in on.MediaRefusal),
     on.LegProgressed(180),
+    on.LegProgressed(181),
     on.LegAnswered(),
     on.LegFailed(486),
     on.LegFailed(408, is_local=True),
@@ -61,12 +64,12 @@ EVENTS: tuple[on.Event, ...] = (
 
 PATH: dict[Phase, tuple[on.Event, ...]] = {
     Phase.CLAIMING: (),
-    Phase.OPENING: (on.CallClaimed(),),
-    Phase.DIALLING: (on.CallClaimed(), on.MediaOpened()),
-    Phase.RINGING: (on.CallClaimed(), on.MediaOpened(), on.LegProgressed(180)),
-    Phase.JOINING: (on.CallClaimed(), on.MediaOpened(), on.LegProgressed(180), on.LegAnswered()),
+    Phase.OPENING: (CLAIMED,),
+    Phase.DIALLING: (CLAIMED, on.MediaOpened()),
+    Phase.RINGING: (CLAIMED, on.MediaOpened(), on.LegProgressed(180)),
+    Phase.JOINING: (CLAIMED, on.MediaOpened(), on.LegProgressed(180), on.LegAnswered()),
     Phase.BRIDGED: (
-        on.CallClaimed(),
+        CLAIMED,
         on.MediaOpened(),
         on.LegProgressed(180),
         on.LegAnswered(),
@@ -102,13 +105,17 @@ def test_plain_call_follows_its_ladder() -> None:
     _, said = run(*PATH[Phase.BRIDGED])
     assert said == [
         do.ArmTimer(Timer.WINDOW, PLAN.window_ends_at),
+        do.ArmTimer(Timer.STEP, START + 8 * S),
         do.ClaimSession(),
         do.OpenMedia(),
+        do.CancelTimer(Timer.STEP),
         do.Originate(),
         do.ArmTimer(Timer.RING, START + 2 * S + 45 * S),
         do.RingCaller(),
         do.CancelTimer(Timer.RING),
+        do.ArmTimer(Timer.STEP, START + 4 * S + 8 * S),
         do.PrepareBridge(),
+        do.CancelTimer(Timer.STEP),
         do.CancelTimer(Timer.WINDOW),
         do.AnswerCaller(),
         do.ArmTimer(Timer.LIMIT_A, START + 5 * S + 3600 * S),
@@ -161,7 +168,10 @@ def test_record_holds_every_instant() -> None:
         (Phase.JOINING, on.BridgeRefused(on.BridgeRefusal.WINDOW), Reason.SESSION_ENDED),
         (Phase.JOINING, on.BridgeRefused(on.BridgeRefusal.ANSWER), Reason.CALLEE_NOT_ACCEPTABLE),
         (Phase.JOINING, on.BridgeRefused(on.BridgeRefusal.MEDIA), Reason.MEDIA_LOST),
-        (Phase.JOINING, on.LegEnded(Side.B, on.LegEnd.BYE), Reason.CALLEE_HUNG_UP),
+        (Phase.JOINING, on.LegEnded(Side.B, on.LegEnd.BYE), Reason.CALLEE_GONE),
+        (Phase.RINGING, on.LegEnded(Side.A, on.LegEnd.BYE), Reason.CALLER_CANCELLED),
+        (Phase.CLAIMING, on.TimerFired(Timer.STEP), Reason.OVERLOADED),
+        (Phase.JOINING, on.TimerFired(Timer.STEP), Reason.OVERLOADED),
         (Phase.BRIDGED, on.LegEnded(Side.A, on.LegEnd.BYE), Reason.CALLER_HUNG_UP),
         (Phase.BRIDGED, on.LegEnded(Side.A, on.LegEnd.ACK_TIMEOUT), Reason.CALLER_GONE),
         (Phase.BRIDGED, on.LegEnded(Side.B, on.LegEnd.TRANSPORT), Reason.CALLEE_GONE),
@@ -211,14 +221,44 @@ def test_bridged_call_outlives_its_session() -> None:
     assert step(bridged, on.TimerFired(Timer.WINDOW), START) == (bridged, ())
 
 
-def test_busy_session_is_a_refusal_and_others_a_record() -> None:
-    """A call that got no session leaves a refusal; one whose claim may stand frees it by its record."""
+def test_other_progress_does_not_ring() -> None:
+    """Only 180 and 183 of B ring A; a forwarding or a released early dialog does not."""
+    dialling = at(Phase.DIALLING)
+    for status in (181, 182, 199):
+        assert step(dialling, on.LegProgressed(status), START) == (dialling, ())
+
+
+def test_busy_session_is_a_refusal() -> None:
+    """A call that got no session leaves a refusal and no record."""
     _, said = run(on.ClaimRefused(on.ClaimRefusal.BUSY))
     assert len(of_type(said, do.WriteRefusal)) == 1
     assert not of_type(said, do.WriteRecord)
-    _, said = run(on.LegEnded(Side.A, on.LegEnd.CANCEL), on.CallClaimed())
-    assert len(of_type(said, do.WriteRecord)) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "written"),
+    [
+        (CLAIMED, do.WriteRecord),
+        (on.ClaimRefused(on.ClaimRefusal.BUSY), do.WriteRefusal),
+        (on.ClaimRefused(on.ClaimRefusal.UNAVAILABLE), do.WriteRecord),
+    ],
+)
+def test_call_that_ends_while_it_claims_waits_for_the_claim(answer: on.Event, written: type) -> None:
+    """Whether a cancelled call had its session, and so a record, is known when the claim is answered."""
+    state, said = run(on.LegEnded(Side.A, on.LegEnd.CANCEL), on.LegReleased(Side.A))
+    assert not of_type(said, do.WriteRecord)
     assert not of_type(said, do.WriteRefusal)
+    assert not of_type(said, do.Forget)
+    state, commands = step(state, answer, START + 9 * S)
+    assert [type(command) for command in commands] == [written, do.Forget]
+    assert state.is_forgotten
+
+
+def test_window_read_at_the_claim_is_the_one_that_counts() -> None:
+    """A session prolonged between look-up and claim moves the call's window."""
+    later = PLAN.window_ends_at + 60 * S
+    _, said = run(on.CallClaimed(later))
+    assert of_type(said, do.ArmTimer)[-1] == do.ArmTimer(Timer.WINDOW, later)
 
 
 def test_every_cell_is_defined_or_refused() -> None:
@@ -248,7 +288,7 @@ def test_any_order_of_events_ends_once(events: list[on.Event]) -> None:
     state, commands = begin(PLAN)
     said = list(commands)
     for index, event in enumerate(
-        [*events, on.SwitchStopping(), on.LegReleased(Side.A), on.LegReleased(Side.B)]
+        [*events, on.SwitchStopping(), CLAIMED, on.LegReleased(Side.A), on.LegReleased(Side.B)]
     ):
         try:
             state, commands = step(state, event, START + index)

@@ -9,6 +9,7 @@ from maskline.core.call_record import Side
 class Timer(StrEnum):
     """The clocks of one call."""
 
+    STEP = "step"  # database or relay owe an answer
     RING = "ring"  # B has rung long enough
     WINDOW = "window"  # the masking session ends before the bridge
     LIMIT_A = "limit_a"  # call time limit of leg A, from its answer
@@ -51,7 +52,9 @@ class LegEnd(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallClaimed:
-    """The session is ours for this call; the claim is on disk."""
+    """The session is ours for this call; the claim is on disk. `window_ends_at` as read again just then."""
+
+    window_ends_at: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,11 @@ Handler = Callable[[CallState, Any, int], Step]
 
 US_PER_S = 1_000_000
 RETRY_AFTER_S = 5  # long enough for a burst to pass, short enough that a carrier does not mark the trunk down
-_TIMERS_BEFORE_BRIDGE = (Timer.RING, Timer.WINDOW)
+STEP_TIMEOUT_S = (
+    8  # database and relay answer in milliseconds; a caller who hears nothing waits about this long
+)
+RINGING_STATUSES = frozenset({180, 183})
+_TIMERS_BEFORE_BRIDGE = (Timer.STEP, Timer.RING, Timer.WINDOW)
 _TIMERS_OF_BRIDGE = (Timer.LIMIT_A, Timer.LIMIT_B)
 
 _CLAIM_REFUSED = {
@@ -44,6 +48,7 @@ _BRIDGE_REFUSED = {
     on.BridgeRefusal.ANSWER: Reason.CALLEE_NOT_ACCEPTABLE,
 }
 _TIMER_FIRED = {
+    Timer.STEP: Reason.OVERLOADED,
     Timer.RING: Reason.RING_TIMEOUT,
     Timer.WINDOW: Reason.SESSION_ENDED,
     Timer.LIMIT_A: Reason.TIME_LIMIT,
@@ -59,8 +64,11 @@ class ImpossibleEventError(AssertionError):
 
 def begin(plan: CallPlan) -> Step:
     """Start a call that routing admitted."""
-    window = do.ArmTimer(Timer.WINDOW, plan.window_ends_at)
-    return CallState(plan=plan), (window, do.ClaimSession())
+    return CallState(plan=plan), (
+        do.ArmTimer(Timer.WINDOW, plan.window_ends_at),
+        do.ArmTimer(Timer.STEP, plan.started_at + STEP_TIMEOUT_S * US_PER_S),
+        do.ClaimSession(),
+    )
 
 
 def step(state: CallState, event: on.Event, now: int) -> Step:
@@ -74,39 +82,46 @@ def step(state: CallState, event: on.Event, now: int) -> Step:
 # --- on the way to the bridge -------------------------------------------------------------------------------
 
 
-def _claimed(state: CallState, _event: on.CallClaimed, _now: int) -> Step:
-    return replace(state, phase=Phase.OPENING), (do.OpenMedia(),)
+def _claimed(state: CallState, event: on.CallClaimed, _now: int) -> Step:
+    opening = replace(state, phase=Phase.OPENING, is_claim_open=False)
+    if event.window_ends_at == state.plan.window_ends_at:
+        return opening, (do.OpenMedia(),)
+    return opening, (do.ArmTimer(Timer.WINDOW, event.window_ends_at), do.OpenMedia())
 
 
 def _claim_refused(state: CallState, event: on.ClaimRefused, now: int) -> Step:
-    # A database that did not answer may have taken the claim all the same: then a record frees the session.
-    is_claimed = event.reason is on.ClaimRefusal.UNAVAILABLE
-    return _end(state, now, terminate(_CLAIM_REFUSED[event.reason]), is_claimed=is_claimed)
-
-
-def _media_opened(state: CallState, _event: on.MediaOpened, now: int) -> Step:
-    ring_ends_at = now + state.plan.ring_timeout_s * US_PER_S
-    dialling = replace(state, phase=Phase.DIALLING, has_leg_b=True)
-    return dialling, (do.Originate(), do.ArmTimer(Timer.RING, ring_ends_at))
+    ended, commands = _end(state, now, terminate(_CLAIM_REFUSED[event.reason]))
+    ended, writing = _settle(ended, event)
+    return ended, (*commands, *writing)
 
 
 def _media_refused(state: CallState, event: on.MediaRefused, now: int) -> Step:
     return _end(state, now, terminate(_MEDIA_REFUSED[event.reason]))
 
 
-def _rang(state: CallState, _event: on.LegProgressed, now: int) -> Step:
+def _media_opened(state: CallState, _event: on.MediaOpened, now: int) -> Step:
+    ring_ends_at = now + state.plan.ring_timeout_s * US_PER_S
+    dialling = replace(state, phase=Phase.DIALLING, has_leg_b=True)
+    return dialling, (do.CancelTimer(Timer.STEP), do.Originate(), do.ArmTimer(Timer.RING, ring_ends_at))
+
+
+def _rang(state: CallState, event: on.LegProgressed, now: int) -> Step:
+    if event.status not in RINGING_STATUSES:
+        return state, ()
     return replace(state, phase=Phase.RINGING, ringing_at=now), (do.RingCaller(),)
 
 
 def _answered(state: CallState, _event: on.LegAnswered, now: int) -> Step:
     joining = replace(state, phase=Phase.JOINING, callee_answered_at=now)
-    return joining, (do.CancelTimer(Timer.RING), do.PrepareBridge())
+    deadline = do.ArmTimer(Timer.STEP, now + STEP_TIMEOUT_S * US_PER_S)
+    return joining, (do.CancelTimer(Timer.RING), deadline, do.PrepareBridge())
 
 
 def _bridge_prepared(state: CallState, _event: on.BridgePrepared, now: int) -> Step:
     limit_us = state.plan.call_time_limit_s * US_PER_S
     assert state.callee_answered_at is not None
     return replace(state, phase=Phase.BRIDGED, bridged_at=now), (
+        do.CancelTimer(Timer.STEP),
         do.CancelTimer(Timer.WINDOW),
         do.AnswerCaller(),
         do.ArmTimer(Timer.LIMIT_A, now + limit_us),
@@ -126,13 +141,19 @@ def _leg_b_failed(state: CallState, event: on.LegFailed, now: int) -> Step:
 
 
 def _leg_ended(state: CallState, event: on.LegEnded, now: int) -> Step:
-    return _end(state, now, terminate(_reason_of_leg_end(event), q850=event.q850), gone=event.side)
+    is_bridged = state.phase is Phase.BRIDGED
+    reason = _reason_of_leg_end(event, is_bridged=is_bridged)
+    return _end(state, now, terminate(reason, q850=event.q850), gone=event.side)
 
 
-def _reason_of_leg_end(event: on.LegEnded) -> Reason:
+def _reason_of_leg_end(event: on.LegEnded, *, is_bridged: bool) -> Reason:
     match event.cause:
-        case on.LegEnd.BYE:
+        case on.LegEnd.BYE if is_bridged:
             return _HUNG_UP[event.side]
+        case on.LegEnd.BYE if event.side is Side.A:
+            return Reason.CALLER_CANCELLED  # a BYE in the early dialog (RFC 3261 section 15.1.1)
+        case on.LegEnd.BYE:
+            return Reason.CALLEE_GONE
         case on.LegEnd.CANCEL:
             return Reason.CALLER_CANCELLED
         case on.LegEnd.ACK_TIMEOUT | on.LegEnd.TRANSPORT | on.LegEnd.PROTOCOL:
@@ -147,6 +168,8 @@ def _timer_fired(state: CallState, event: on.TimerFired, now: int) -> Step:
     if event.timer in _TIMERS_BEFORE_BRIDGE and state.phase is Phase.BRIDGED:
         return state, ()  # ran out while its cancellation was on its way
     if event.timer is Timer.RING and state.phase is Phase.JOINING:
+        return state, ()
+    if event.timer is Timer.STEP and state.phase in {Phase.DIALLING, Phase.RINGING}:
         return state, ()
     return _end(state, now, terminate(_TIMER_FIRED[event.timer]))
 
@@ -171,10 +194,11 @@ def _broken(state: CallState, _event: on.Broken, now: int) -> Step:
     return _end(state, now, terminate(Reason.INTERNAL_ERROR))
 
 
-def _end(
-    state: CallState, now: int, termination: Termination, *, gone: Side | None = None, is_claimed: bool = True
-) -> Step:
-    """End the call: tell every leg that is still there, give everything back, write the one record."""
+def _end(state: CallState, now: int, termination: Termination, *, gone: Side | None = None) -> Step:
+    """End the call: tell every leg that is still there, give everything back, write the one record.
+
+    While the claim is open the record waits for it: only then is known whether the call had its session.
+    """
     ended = replace(state, phase=Phase.ENDED, ended_at=now, termination=termination)
     timers = _TIMERS_OF_BRIDGE if state.phase is Phase.BRIDGED else _TIMERS_BEFORE_BRIDGE
     commands: list[do.Command] = [do.CancelTimer(timer) for timer in timers]
@@ -183,14 +207,31 @@ def _end(
     if state.has_leg_b and gone is not Side.B and Side.B not in state.released:
         commands.append(do.HangUp(Side.B, TERMINATIONS[termination.reason].q850))
     if state.phase is not Phase.CLAIMING:
-        commands.append(do.CloseMedia())
-    if is_claimed:
-        commands.append(do.WriteRecord(_record(ended, termination, now)))
-    else:
-        commands.append(do.WriteRefusal(_refusal(state.plan, termination, now)))
+        commands += [do.CloseMedia(), do.WriteRecord(_record(ended, termination, now))]
     if ended.is_forgotten:
         commands.append(do.Forget())
     return ended, tuple(commands)
+
+
+def _settle(state: CallState, event: on.CallClaimed | on.ClaimRefused) -> Step:
+    """The claim of a call that is over already was answered: write what the call came to."""
+    if not state.is_claim_open:
+        return state, ()
+    assert state.termination is not None
+    assert state.ended_at is not None
+    settled = replace(state, is_claim_open=False)
+    # A database that did not answer may have taken the claim all the same: then a record frees the session.
+    is_refused = isinstance(event, on.ClaimRefused) and event.reason is not on.ClaimRefusal.UNAVAILABLE
+    writing: do.Command
+    if is_refused:
+        writing = do.WriteRefusal(_refusal(state.plan, state.termination, state.ended_at))
+    else:
+        writing = do.WriteRecord(_record(state, state.termination, state.ended_at))
+    return settled, (writing, do.Forget()) if settled.is_forgotten else (writing,)
+
+
+def _claim_settled(state: CallState, event: on.CallClaimed | on.ClaimRefused, _now: int) -> Step:
+    return _settle(state, event)
 
 
 def _farewell_to_caller(state: CallState, termination: Termination) -> do.Command:
@@ -279,8 +320,6 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         **dict.fromkeys(
             (
                 # Answers to what was asked before the end.
-                on.CallClaimed,
-                on.ClaimRefused,
                 on.MediaOpened,
                 on.MediaRefused,
                 on.BridgePrepared,
@@ -299,6 +338,8 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
             ),
             _ignore,
         ),
+        on.CallClaimed: _claim_settled,
+        on.ClaimRefused: _claim_settled,
         on.LegReleased: _released,
     },
 }

@@ -45,6 +45,7 @@ class CallState:
     plan: CallPlan
     phase: Phase = Phase.CLAIMING
     has_leg_b: bool = False
+    is_claim_open: bool = True  # asked for, and not known yet whether it was got
     released: frozenset[Side] = field(default_factory=frozenset)
     ringing_at: int | None = None
     callee_answered_at: int | None = None
@@ -55,7 +56,7 @@ class CallState:
     @property
     def is_forgotten(self) -> bool:
         """Whether nothing more can happen: recorded and both legs gone."""
-        return self.phase is Phase.ENDED and self.released >= self.legs
+        return self.phase is Phase.ENDED and not self.is_claim_open and self.released >= self.legs
 
     @property
     def legs(self) -> frozenset[Side]:
