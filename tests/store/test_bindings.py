@@ -63,12 +63,22 @@ def test_impossible_bindings_are_refused(world: World, changed: dict[str, Any]) 
         world.store.run(_insert, session.id, **changed)
 
 
-def test_draining_number_is_not_held(world: World) -> None:
+@pytest.mark.parametrize("is_open", [False, True])
+def test_draining_number_is_not_held(world: World, is_open: bool) -> None:
     """Where writers run side by side, a number that began to drain after it was chosen is not used."""
     [(id_,)] = peek(world.store, "SELECT id FROM virtual_number WHERE number = ?", virtual(0))
-    assert world.store.run(bindings.hold_number, id_, is_alone=False)
+    wish = bindings.Wish(
+        account_id=world.account.id,
+        subaccount_id=None,
+        country=None,
+        first_ref="a" * 32,
+        second_ref="b" * 32,
+        pair_key="k",
+        rules=bindings.Rules(is_open=is_open, answers_strangers=False, is_cooloff_for_all=False),
+    )
+    assert world.store.run(bindings.hold_number, wish, id_, now=NOW)
     world.store.run(drain_number, virtual(0), world.now)
-    is_held = world.store.run(bindings.hold_number, id_, is_alone=True)
+    is_held = world.store.run(bindings.hold_number, wish, id_, now=NOW)
     assert is_held is (world.store.database == "sqlite")  # there the write lock is enough
 
 

@@ -7,12 +7,12 @@ from tests.world import World, person, poke, virtual
 from maskline.core.masking import Role
 from maskline.store import calls
 from maskline.store.engine import Store, Tx
-from maskline.store.statement import Database
+from maskline.store.statement import Database, Statement
 
 ROUTE_TABLES = {"virtual_number", "number_lease", "binding", "masking_session", "party"}
 
 
-def _plan(tx: Tx, statement: calls.Statement, params: dict[str, Any]) -> str:
+def _plan(tx: Tx, statement: Statement, params: dict[str, Any]) -> str:
     text, constants = statement.compiled(tx.database)
     prefix = "EXPLAIN QUERY PLAN " if tx.database is Database.SQLITE else "EXPLAIN "
     rows = tx._raw.execute(prefix + text, constants | params).fetchall()
@@ -81,7 +81,7 @@ def test_route_reads_few_pages_among_many_sessions(busy: World) -> None:
 )
 def test_statements_of_every_call_use_indexes(busy: World, name: str) -> None:
     """Nothing a call writes looks for its row by reading a table."""
-    statement: calls.Statement = getattr(calls, name)
+    statement: Statement = getattr(calls, name)
     text, constants = statement.compiled(busy.store.database)
     pattern = r":(\w+)" if busy.store.database is Database.SQLITE else r"%\((\w+)\)s"
     numbers = {"now", "lease_until", "started_at", "until", "leg_count", "duration_s", "ended_at"}

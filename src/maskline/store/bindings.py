@@ -112,14 +112,20 @@ def count_pool(tx: Tx, wish: Wish, *, had_pin_clash: bool, now: int) -> PoolFact
     )
 
 
-def hold_number(tx: Tx, id_: int, *, is_alone: bool) -> bool:
-    """Keep a number from being removed until the transaction ends; False when it is going already.
+def hold_number(tx: Tx, wish: Wish, id_: int, *, now: int) -> bool:
+    """Keep a number from being removed until the transaction ends; False when it is no longer a candidate.
 
-    On SQLite the write lock does this.
+    A session that answers strangers, or puts them through, also keeps others of these kinds off, and
+    looks again whether the number suits it. On SQLite the write lock does all this.
     """
     if tx.database is Database.SQLITE:
         return True
-    return tx.row(_HOLD_ALONE if is_alone else _HOLD, id=id_) is not None
+    if not (wish.rules.is_open or wish.rules.answers_strangers):
+        return tx.row(_HOLD, id=id_) is not None
+    if tx.row(_HOLD_ALONE, id=id_) is None:
+        return False
+    again = load_candidates(tx, wish, after_id=id_ - 1, count_max=1, now=now, has_history=False)
+    return bool(again) and again[0].number_id == id_
 
 
 def insert_binding(tx: Tx, **columns: Any) -> bool:

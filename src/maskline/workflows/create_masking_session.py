@@ -227,9 +227,7 @@ def _occupy(tx: Tx, request: _Request, number_id: int) -> _Outcome:
 
 def _try_number(tx: Tx, request: _Request, number_id: int, pins: _Pins | None) -> _Outcome:
     """Insert the session and its bindings on a number, all or nothing."""
-    rules = request.wish.rules
-    is_alone = rules.is_open or rules.answers_strangers
-    if not bindings.hold_number(tx, number_id, is_alone=is_alone):
+    if not bindings.hold_number(tx, request.wish, number_id, now=request.now):
         return _Outcome.NUMBER_TAKEN
     hashes: tuple[str | None, str | None] = (None, None)
     if pins is not None:
