@@ -284,3 +284,83 @@ def test_a_rejection_is_a_final_failure(status: int) -> None:
     _, _, party, leg, _ = answered_by_us()
     with pytest.raises(LocalProtocolError):
         party.agent.reject_offer(leg, status, 0)
+
+
+def test_lost_connection_of_a_pending_offer() -> None:
+    """When the connection of a re-INVITE is lost before our answer, the session goes on without it."""
+    network, alice, bob = pair()
+    call = alice.invite(bob, transport="tcp")
+    network.run(until=0)
+    leg = bob.take(on.IncomingInvite).leg
+    bob.agent.answer(leg, ANSWER, network.now)
+    network.run(until=0)
+    alice.agent.send_offer(call, OFFER, network.now)
+    network.run(until=0)
+    network.close(alice.flow(bob, "tcp"))
+    bob.agent.answer_offer(leg, ANSWER, network.now)
+    network.run(until=0)
+    assert [type(event) for event in bob.take_all()] == [
+        on.Acknowledged,
+        on.OfferReceived,
+        on.HungUp,
+        on.Released,
+    ]
+    assert alice.take_all()[-1] == on.Released(leg=call)
+
+
+def test_answers_after_the_bye_are_acknowledged_and_not_reported() -> None:
+    """A 2xx to our re-INVITE that comes after our BYE stops being repeated, and says nothing to the owner."""
+    network, wire, party, leg, _ = answered_by_us()
+    party.agent.send_offer(leg, OFFER, network.now)
+    network.run(until=0)
+    party.agent.hang_up(leg, network.now)
+    wire.answer(party, 200, wire.last("INVITE"), body=SDP)
+    network.run(until=0)
+    assert wire.lines()[-2:] == ["BYE", "ACK"]
+    assert party.take_all() == []
+
+
+def test_refusal_after_the_end_is_absorbed() -> None:
+    """A late refusal or provisional answer to a re-INVITE of a leg that is gone changes nothing."""
+    network, wire, party, leg, tag = answered_by_us()
+    party.agent.send_offer(leg, OFFER, network.now)
+    network.run(until=0)
+    wire.request("BYE", party, seq=2, to_tag=tag, branch="z9hG4bKbye")
+    network.run(until=0)
+    party.take_all()
+    for status in (100, 183, 487):
+        wire.answer(party, status, wire.last("INVITE"))
+    network.run(until=200)
+    assert party.take_all() == []
+    assert party.agent.transaction_count == 0
+
+
+def test_early_update_of_the_callee_crosses_our_offer() -> None:
+    """The INVITE's own offer is still open: 491; without an offer the early dialog's target is refreshed."""
+    network, wire, party, _, invite = calling()
+    wire.answer(party, 180, invite)
+    network.run(until=0)
+    tag = invite.from_.tag or ""
+    kind = "Content-Type: application/sdp\n"
+    for seq, body, extra, status in ((1, SDP, kind, 491), (2, "", "Contact: <sip:new@192.0.2.7>\n", 200)):
+        wire.request(
+            "UPDATE",
+            party,
+            seq=seq,
+            branch=f"z9hG4bK{seq}",
+            to_tag=tag,
+            call_id=invite.call_id,
+            extra=extra,
+            body=body,
+        )
+        network.run(until=0)
+        assert wire.last_status() == status
+
+
+def test_offers_of_an_unanswered_leg_are_ignored() -> None:
+    """Before the answer there is no session to change."""
+    network, wire, party, leg, _ = calling()
+    party.agent.send_offer(leg, OFFER, network.now)
+    network.run(until=0)
+    assert wire.lines() == ["INVITE"]
+    assert party.take_all() == []

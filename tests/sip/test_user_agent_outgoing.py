@@ -5,8 +5,9 @@ from tests.sip.rig import ANSWER, OFFER, Party, calling, uri_of, wired
 
 from maskline.sip import events as on
 from maskline.sip.errors import LocalProtocolError
-from maskline.sip.message import Request
+from maskline.sip.message import Headers, Request, Response
 from maskline.sip.user_agent import Credentials, Flow, OutgoingInvite, UserAgentSettings
+from maskline.sip.user_agent_outgoing import EARLY_COUNT_MAX, retry_after_of
 from maskline.testing.network import VirtualNetwork
 
 SDP = "v=0"
@@ -365,3 +366,69 @@ def test_answer_with_useless_routes_is_still_an_answer() -> None:
     network.run(until=0)
     assert party.take(on.Answered).leg == leg
     assert wire.last("ACK").headers.get("Route") is None
+
+
+def test_early_branches_are_bounded() -> None:
+    """Beyond the limit further branches ring without a dialog of their own, and may still win."""
+    network, wire, party, leg, invite = calling()
+    for number in range(EARLY_COUNT_MAX + 5):
+        wire.answer(party, 180, invite, tag=f"t{number}")
+    network.run(until=0)
+    assert len(party.agent._core.legs[leg].early) == EARLY_COUNT_MAX
+    wire.answer(party, 200, invite, tag=f"t{EARLY_COUNT_MAX + 4}", body=SDP)
+    network.run(until=0)
+    assert party.take_all()[-1] == on.Answered(leg=leg, sdp=b"v=0")
+
+
+def test_winner_with_another_contact_keeps_counting() -> None:
+    """A 2xx whose Contact differs from its 180's makes the dialog anew, with the numbers of the early one."""
+    network, wire, party, _, invite = calling()
+    wire.answer(party, 180, invite, extra="Record-Route: <sip:192.0.2.7;lr>\n")
+    network.run(until=0)
+    tag = invite.from_.tag or ""
+    wire.request(
+        "UPDATE", party, seq=5, to_tag=tag, call_id=invite.call_id, extra="Contact: <sip:n@192.0.2.7>\n"
+    )
+    wire.answer(party, 200, invite, body=SDP)
+    network.run(until=0)
+    wire.request("BYE", party, seq=5, branch="z9hG4bKb", to_tag=tag, call_id=invite.call_id)
+    network.run(until=0)
+    assert wire.last_status() == 500
+
+
+def test_late_answers_to_a_challenged_invite_are_absorbed() -> None:
+    """Provisional and failure answers of the first attempt say nothing once the second is under way."""
+    network, wire, party, _, invite = calling(credentials=CREDENTIALS)
+    wire.answer(party, 401, invite, extra=f"WWW-Authenticate: {challenge()}\n")
+    network.run(until=0)
+    for status in (180, 486):
+        wire.answer(party, status, invite)
+    network.run(until=0)
+    assert party.take_all() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("120", 120), ("18000;duration=3600", 18000), ("5 (maintenance)", 5), ("9999999", 86_400)],
+)
+def test_retry_after(text: str, expected: int) -> None:
+    """Comment and parameters are left out; more than a day is a day."""
+    assert retry_after_of(Response(503, "", Headers([("Retry-After", text)]))) == expected
+
+
+def test_no_retry_after() -> None:
+    """Nothing, or nothing that is a number, is none."""
+    assert retry_after_of(Response(503, "", Headers())) is None
+    assert retry_after_of(Response(503, "", Headers([("Retry-After", "soon")]))) is None
+    assert retry_after_of(Response(503, "", Headers([("Retry-After", "²")]))) is None
+
+
+def test_acknowledging_what_needs_no_answer_does_nothing() -> None:
+    """`acknowledge` is for INVITEs without offer, once."""
+    network, wire, party, leg, invite = calling()
+    party.agent.acknowledge(leg, ANSWER, 0)
+    wire.answer(party, 200, invite, body=SDP)
+    network.run(until=0)
+    party.agent.acknowledge(leg, ANSWER, 0)
+    network.run(until=0)
+    assert wire.lines() == ["INVITE", "ACK"]
