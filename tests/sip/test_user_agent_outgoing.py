@@ -432,3 +432,24 @@ def test_acknowledging_what_needs_no_answer_does_nothing() -> None:
     party.agent.acknowledge(leg, ANSWER, 0)
     network.run(until=0)
     assert wire.lines() == ["INVITE", "ACK"]
+
+
+def test_repeated_offer_waits_for_its_answer() -> None:
+    """Copies of a 2xx with an offer are absorbed until the owner has answered it; another branch is ended."""
+    network, wire, party, leg, invite = calling(sdp=None)
+    for tag in ("one", "one", "two"):
+        wire.answer(party, 200, invite, tag=tag, body=SDP)
+    network.run(until=0)
+    assert wire.lines() == ["INVITE", "ACK", "BYE"]
+    assert wire.last("BYE").to.tag == "two"
+    party.agent.acknowledge(leg, ANSWER, 0)
+    network.run(until=0)
+    assert wire.last("ACK").body == ANSWER
+
+
+def test_invite_times_out_after_the_hang_up() -> None:
+    """A hung-up INVITE nobody ever answered ends as cancelled, not as unanswered."""
+    network, _, party, leg, _ = calling()
+    party.agent.hang_up(leg, 0)
+    network.run(until=40)
+    assert party.take(on.Failed).status == 487

@@ -77,3 +77,14 @@ def test_other_methods_have_no_business_here() -> None:
     _, wire, party = wired()
     with pytest.raises(LocalProtocolError):
         party.agent.send_request(request(party, wire, "BYE"), 0)
+
+
+def test_requests_under_way_are_counted() -> None:
+    """The count goes back to nothing with the answers; a late answer finds nobody."""
+    network, wire, party = wired()
+    party.agent.send_request(request(party, wire), 0)
+    assert len(party.agent._requests) == 1
+    network.run(until=0)
+    wire.answer(party, 200, wire.last("OPTIONS"))
+    network.run(until=0)
+    assert len(party.agent._requests) == 0

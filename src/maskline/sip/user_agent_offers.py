@@ -41,9 +41,9 @@ class Offers:
             core.respond(transaction, status, now, to_tag=leg.local_tag, extra=extra)
             return
         dialog = _dialog_of(leg, request)
-        if dialog is not None:
-            dialog.refresh_target(request)
-            core.register_hosts(leg)
+        assert dialog is not None, "the leg was found by it"
+        dialog.refresh_target(request)
+        core.register_hosts(leg)
         if is_update and sdp is None:
             core.respond(transaction, 200, now, to_tag=leg.local_tag, extra=_contact_of(leg))
             return

@@ -51,11 +51,9 @@ class Receiver:
         if not data.strip(b"\r\n\0"):
             return  # keep-alives (RFC 5626, 4.4.1), and what some devices take for them
         try:
-            message = parse_datagram(data)
+            self._receive_message(parse_datagram(data), flow, now, is_trusted=is_trusted)
         except RemoteProtocolError as error:
-            self._complain(error, error.reply_to, flow, is_trusted=is_trusted)
-        else:
-            self._receive_message(message, flow, now, is_trusted=is_trusted)
+            self._complain(error, flow, is_trusted=is_trusted)
 
     def closing(self) -> list[Flow]:
         """Take the connections to be closed."""
@@ -83,34 +81,27 @@ class Receiver:
                 return
             reader = self._streams[flow] = StreamReader()
         for message in reader.feed(data):
-            if isinstance(message, RemoteProtocolError):
-                self._complain(message, message.reply_to, flow, is_trusted=is_trusted)
-            else:
+            try:
+                if isinstance(message, RemoteProtocolError):
+                    raise message
                 self._receive_message(message, flow, now, is_trusted=is_trusted)
+            except RemoteProtocolError as error:
+                self._complain(error, flow, is_trusted=is_trusted)
         if reader.is_broken:
             self._closing.append(flow)
 
     def _receive_message(self, message: Message, flow: Flow, now: float, *, is_trusted: bool) -> None:
         if isinstance(message, Response):
-            try:
-                self._core.clients.receive(message, now)
-            except RemoteProtocolError:
-                return  # an answer with a useless Route or tag is as good as lost
-            return
-        try:
-            if message.method == "ACK":
-                self._receive_ack(message, flow, now, is_trusted=is_trusted)
-            else:
-                self._receive_request(message, flow, now, is_trusted=is_trusted)
-        except RemoteProtocolError as error:
-            self._complain(error, message, flow, is_trusted=is_trusted)
+            self._core.clients.receive(message, now)
+        elif message.method == "ACK":
+            self._receive_ack(message, flow, now, is_trusted=is_trusted)
+        else:
+            self._receive_request(message, flow, now, is_trusted=is_trusted)
 
-    def _complain(
-        self, error: RemoteProtocolError, request: Request | None, flow: Flow, *, is_trusted: bool
-    ) -> None:
+    def _complain(self, error: RemoteProtocolError, flow: Flow, *, is_trusted: bool) -> None:
         """Answer a request that cannot be understood, without keeping any state of it."""
-        if is_trusted and request is not None and request.method != "ACK":
-            self._answer_statelessly(request, flow, error.status_hint, ())
+        if is_trusted and error.reply_to is not None:
+            self._answer_statelessly(error.reply_to, flow, error.status_hint, ())
 
     def _answer_statelessly(self, request: Request, flow: Flow, status: int, extra: Items) -> None:
         target = flow
