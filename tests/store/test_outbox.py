@@ -1,0 +1,42 @@
+from tests.world import World, poke
+
+from maskline.core.events import DomainEvent, EventKind
+from maskline.store import outbox
+
+
+def test_events_come_back_as_they_were_written(world: World) -> None:
+    """Facts of every kind survive, and the oldest unpublished events come first."""
+    session = world.create()
+    poke(world.store, "UPDATE outbox SET published_at = 1")
+    facts = {"caller": "a" * 32, "callee": None, "is_new": True, "ends_at": 1_790_000_000_000_000}
+    for sequence in (2, 3):
+        world.store.run(
+            outbox.insert_event,
+            EventKind.CALL_STARTED,
+            account_id=world.account.id,
+            session_id=session.id,
+            sequence=sequence,
+            occurred_at=world.now,
+            call_id="c1",
+            facts=facts,
+        )
+    [first, second] = world.store.read(outbox.load_unpublished, 10)
+    assert first == DomainEvent(
+        id=first.id,
+        account_id=world.account.id,
+        session_id=session.id,
+        call_id="c1",
+        kind=EventKind.CALL_STARTED,
+        sequence=2,
+        occurred_at=world.now,
+        facts=facts,
+    )
+    assert second.sequence == 3
+    assert world.store.read(outbox.load_unpublished, 1) == (first,)
+
+
+def test_places_in_a_sequence_are_taken_one_by_one(world: World) -> None:
+    """Each taker gets the next place of its own session."""
+    one, two = world.create(1, 2), world.create(3, 4)
+    taken = [world.store.run(outbox.take_sequence, id_) for id_ in (one.id, one.id, two.id, one.id)]
+    assert taken == [2, 3, 2, 4]
