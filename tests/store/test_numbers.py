@@ -6,9 +6,8 @@ from maskline.store import numbers
 
 def test_our_own_numbers_are_known_by_reference(world: World) -> None:
     """Of two references those of numbers in the inventory are returned; removed ones are nobody's."""
-    ours, other = (
-        world.store.read(lambda tx, it=it: tx.keys.ref(it)) for it in (E164(virtual(0)), person(1))
-    )
+    ours = world.store.read(lambda tx: tx.keys.ref(E164(virtual(0))))
+    other = world.store.read(lambda tx: tx.keys.ref(person(1)))
     assert world.store.read(numbers.load_virtual_refs, other, ours) == {ours}
     assert world.store.read(numbers.load_virtual_refs, None, other) == set()
     id_ = world.store.run(numbers.lock_number, virtual(0))

@@ -50,12 +50,8 @@ def test_names_tell_yes_or_no() -> None:
 
 def test_longest_index_name_fits_postgresql() -> None:
     """No name is cut at 63 bytes, where two could become one."""
-    names = [
-        str(it.name)
-        for table in schema.metadata.tables.values()
-        for it in [*table.indexes, *table.constraints]
-        if it.name is not None
-    ]
+    items = [it for table in schema.metadata.tables.values() for it in (*table.indexes, *table.constraints)]
+    names = [str(getattr(it, "name", None) or "") for it in items]
     assert max(len(name) for name in names) <= 63
 
 
