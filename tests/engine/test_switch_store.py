@@ -1,0 +1,108 @@
+"""The switch's view of the database, on real store threads."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from maskline.core.call.state import CallPlan
+from maskline.core.call_record import CallClaimed, SessionBusy, SessionEnded
+from maskline.core.masking import MaskingSession
+from maskline.engine.switch_store import WorkflowStore
+from maskline.store.thread import StoreThreads
+from maskline.workflows.end_masking_session import end_masking_session
+from tests.world import SECOND, World, peek
+
+LEASE = 30 * SECOND
+
+
+@pytest.fixture
+async def switch_store(world: World) -> AsyncIterator[WorkflowStore]:
+    """The store as switch "s1" sees it."""
+    threads = StoreThreads(world.store)
+    yield WorkflowStore(threads, "s1")
+    await threads.close()
+
+
+def _plan(session: MaskingSession, world: World, call_id: str = "c1") -> CallPlan:
+    call = world.new_call(session, call_id)
+    assert call.caller is not None
+    return CallPlan(
+        call_id=call_id,
+        account_id=call.account_id,
+        session_id=call.session_id,
+        role=call.role,
+        number=call.number,
+        caller=call.caller,
+        callee=call.callee,
+        started_at=call.started_at,
+        window_ends_at=session.ends_at,
+        ring_timeout_s=session.ring_timeout_s,
+        call_time_limit_s=session.call_time_limit_s,
+    )
+
+
+async def test_a_session_is_found_by_either_party(world: World, switch_store: WorkflowStore) -> None:
+    """The look-up of (dialled number, caller) finds the session and whom to call."""
+    session = world.create()
+    for caller, callee in ((session.first, session.second), (session.second, session.first)):
+        facts = await switch_store.route(session.virtual_number, caller, world.now)
+        assert facts.session is not None
+        assert (facts.session.session_id, facts.session.callee) == (session.id, callee)
+    assert [trunk.id for trunk in await switch_store.load_trunks()] == [world.trunk.id]
+
+
+async def test_a_session_has_one_call_at_a_time(world: World, switch_store: WorkflowStore) -> None:
+    """A second claim is refused until the first call is finished."""
+    session = world.create()
+    first, second = _plan(session, world), _plan(session, world, "c2")
+    assert await switch_store.claim(first, world.now + LEASE, world.now) == CallClaimed(
+        ends_at=session.ends_at
+    )
+    assert await switch_store.claim(second, world.now + LEASE, world.now) == SessionBusy()
+    await switch_store.finish(world.record(session))
+    assert isinstance(await switch_store.claim(second, world.now + LEASE, world.now), CallClaimed)
+
+
+async def test_renewed_leases_keep_sessions_taken(world: World, switch_store: WorkflowStore) -> None:
+    """A call whose switch renews its lease is never taken for dead; without, it is."""
+    session = world.create()
+    await switch_store.claim(_plan(session, world), world.now + LEASE, world.now)
+    await switch_store.renew_leases(world.now + 2 * LEASE, world.now + LEASE - 1)
+    other = _plan(session, world, "c2")
+    assert await switch_store.claim(other, world.now + 3 * LEASE, world.now + LEASE) == SessionBusy()
+    late = world.now + 2 * LEASE
+    assert isinstance(await switch_store.claim(other, late + LEASE, late), CallClaimed)
+
+
+async def test_a_deletion_is_seen(world: World, switch_store: WorkflowStore) -> None:
+    """A deleted session is closed, reported as over and cannot be claimed."""
+    session, other = world.create(), world.create(3, 4)
+    assert await switch_store.is_session_open(session.id, world.now)
+    world.store.run(end_masking_session, world.account, session.id, world.now)
+    assert not await switch_store.is_session_open(session.id, world.now)
+    assert await switch_store.revoked([session.id, other.id], world.now) == (session.id,)
+    assert await switch_store.claim(_plan(session, world), world.now + LEASE, world.now) == SessionEnded()
+
+
+async def test_a_predecessor_s_call_is_ended_once(world: World, switch_store: WorkflowStore) -> None:
+    """A call left behind comes back with its dialogs, and leaves one record that blames us."""
+    session = world.create()
+    await switch_store.claim(_plan(session, world), world.now + LEASE, world.now)
+    await switch_store.save_dialogs("c1", '{"a": 1}', '{"b": 2}', world.now)
+    [orphan] = await switch_store.orphans(world.now)
+    assert (orphan.call_id, orphan.dialog_a, orphan.dialog_b) == ("c1", '{"a": 1}', '{"b": 2}')
+    await switch_store.finish_orphan(orphan, world.now + SECOND)
+    assert await switch_store.orphans(world.now + SECOND) == ()
+    records = peek(world.store, "SELECT call_id, result, reason, is_callee_dialled FROM call_record")
+    assert [(call, result, reason, bool(dialled)) for call, result, reason, dialled in records] == [
+        ("c1", "us", "switch-restarted", True)
+    ]
+
+
+async def test_refused_calls_are_kept(world: World, switch_store: WorkflowStore) -> None:
+    """A refused call leaves a record without a session."""
+    await switch_store.record_refusal(replace(world.refused("r1"), ended_at=world.now + 1))
+    assert peek(world.store, "SELECT call_id, session_id, reason FROM call_record") == [
+        ("r1", None, "no-session")
+    ]
