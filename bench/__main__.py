@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.calls import bench_calls
+from bench.http import bench_http
 
-BENCHES: dict[str, Callable[[], dict[str, Any]]] = {"calls": bench_calls}
+BENCHES: dict[str, Callable[[], dict[str, Any]]] = {"calls": bench_calls, "http": bench_http}
 OUT = Path("var/bench")
 
 

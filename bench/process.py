@@ -24,6 +24,13 @@ def read_usage(pid: int) -> Usage:
     return Usage(cpu_s, rss_pages * os.sysconf("SC_PAGE_SIZE") // 1024)
 
 
+def read_family_cpu_s(pid: int) -> float:
+    """CPU seconds of a process and its children, those that have ended included."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    own_and_ended_s = sum(int(field) for field in fields[11:15]) / TICKS_PER_S
+    return own_and_ended_s + sum(read_usage(child).cpu_s for child in children_of(pid))
+
+
 def children_of(pid: int) -> list[int]:
     """Direct children of a process."""
     found = []
