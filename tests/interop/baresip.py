@@ -96,7 +96,11 @@ class Baresip:
 
     def wait_until_registered(self) -> None:
         """Wait until the carrier has taken its registration, which may be before its control socket is there."""
-        wait_for(lambda: "[1 binding]" in self.output, START_TIMEOUT_S, f"registration of {self.host}: {self.output}")
+        wait_for(
+            lambda: "[1 binding]" in self.output,
+            START_TIMEOUT_S,
+            f"registration of {self.host}: {self.output}",
+        )
 
     @property
     def output(self) -> str:
@@ -209,4 +213,3 @@ def level_of(samples: "array[int]", hz: int) -> float:
         before, last = last, sample + factor * last - before
     power = last * last + before * before - factor * last * before
     return 2 * power / (count * energy)
-

@@ -4,6 +4,7 @@ Every run takes a block 127.X.0.0/16 of the loopback interface for itself. The s
 has 127.X.N.0/24 with an address each for caller, callee and their media, so that a leaked address shows.
 """
 
+import json
 import os
 import signal
 import socket
@@ -38,6 +39,7 @@ SANDBOX_PORT = 5070
 RTP_PORTS = (20_000, 20_999)
 START_TIMEOUT_S = 30.0  # a cold start on a busy machine; an idle one takes two seconds
 STOP_TIMEOUT_S = 10.0
+COMMAND_TIMEOUT_S = 30.0
 LOCK_PORT = 47_061  # whoever is bound to it at 127.X.0.1 has the block
 BLOCKS = range(40, 240)
 CREDENTIALS = ("trunkuser", "trunk-pass-52906")
@@ -53,6 +55,7 @@ class Carrier:
     transport: str
     account: Account  # of its own: first fit would give every session of one account the same number
     numbers: tuple[DID, ...]
+    peer_host: str = ""  # other than the usual one
 
     def host(self, last: int) -> str:
         """An address of this carrier."""
@@ -66,7 +69,7 @@ class Carrier:
     @property
     def uas(self) -> tuple[str, int]:
         """Where calls to it go: the trunk's peer."""
-        return self.host(202), SIP_PORT
+        return self.peer_host or self.host(202), SIP_PORT
 
     @property
     def a(self) -> Party:
@@ -93,6 +96,7 @@ class Ground:
     block: str
     directory: Path
     database_url: str = ""
+    key_file: Path | None = None
     is_sandbox: bool = False
     store: Store = field(init=False)
     process: subprocess.Popen[bytes] | None = None
@@ -104,15 +108,11 @@ class Ground:
     def __post_init__(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.database_url = self.database_url or f"sqlite:///{self.directory / 'maskline.db'}"
+        self.key_file = self.key_file or self.directory / "maskline.key"
         init_database(self.database_url, self.key_file)
         self.store = open_store(self.database_url, self.key_file)
 
     # --- what is in the database ----------------------------------------------------------------------------
-
-    @property
-    def key_file(self) -> Path:
-        """The key of the database."""
-        return self.directory / "maskline.key"
 
     def add_carriers(
         self, count: int, *, transport: str = "udp", has_credentials: bool = False
@@ -192,7 +192,7 @@ class Ground:
             path = self.database_url.removeprefix("sqlite:///")
             with closing(sqlite3.connect(path, timeout=5.0)) as connection:
                 return connection.execute(text).fetchall()
-        with psycopg.connect(self.database_url) as connection:
+        with psycopg.connect(self.database_url.replace("+psycopg", "")) as connection:
             return connection.execute(text.encode()).fetchall()
 
     # --- the service ----------------------------------------------------------------------------------------
@@ -224,6 +224,20 @@ class Ground:
             raise AssertionError(message)
         return self.printed_path.read_text().count("Maskline ") >= self._start_count
 
+    def run_command(self, *arguments: str) -> dict[str, object]:
+        """Run a command of the command line beside the service and return what it answers."""
+        done = subprocess.run(
+            [sys.executable, "-m", "maskline", *arguments, "--json"],
+            capture_output=True,
+            check=False,
+            cwd=self.directory,
+            env=self._environment(),
+            timeout=COMMAND_TIMEOUT_S,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        answer: dict[str, object] = json.loads(done.stdout)
+        return answer
+
     def _environment(self) -> dict[str, str]:
         host = self.address[0]
         ours = {
@@ -244,7 +258,7 @@ class Ground:
 
     def stop(self) -> None:
         """Stop the service as an operator would; the test fails where it does not end by itself."""
-        if self.process is None:
+        if self.process is None or self.process.poll() is not None:
             return
         self.process.send_signal(signal.SIGTERM)
         try:

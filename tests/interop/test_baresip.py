@@ -38,9 +38,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 def create_session(ground: Ground) -> str:
     """Create a session with what the service printed, as its reader would; return the virtual number."""
     printed = ground.printed_path.read_text()
-    auth_id, token = (
-        re.search(pattern, printed) for pattern in (r"auth id +(\S+)", r"auth token +(\S+)")
-    )
+    auth_id, token = (re.search(pattern, printed) for pattern in (r"auth id +(\S+)", r"auth token +(\S+)"))
     assert auth_id is not None
     assert token is not None
     url = f"http://{ground.address[0]}:{HTTP_PORT}/v1/Account/{auth_id[1]}/Masking/Session/"
@@ -64,7 +62,9 @@ def phones(sandbox: Ground, tmp_path: Path) -> Iterator[tuple[Baresip, Baresip]]
     with ExitStack() as stack:
         found = []
         for index, (number, tone_hz) in enumerate(((A_NUMBER, A_TONE_HZ), (B_NUMBER, B_TONE_HZ))):
-            account = f'"phone {number[-4:]}" <sip:{number}@{carrier}>;auth_pass=any;regint=600;answermode=auto'
+            account = (
+                f'"phone {number[-4:]}" <sip:{number}@{carrier}>;auth_pass=any;regint=600;answermode=auto'
+            )
             phone = baresip(
                 tmp_path / f"phone{index}",
                 host=f"{sandbox.block}.7.{101 + index}",

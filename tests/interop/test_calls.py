@@ -107,12 +107,13 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("status", "told", "record"), REFUSALS, ids=[row[0] for row in REFUSALS])
+@pytest.mark.parametrize("refusal", REFUSALS, ids=[row[0] for row in REFUSALS])
 @pytest.mark.parametrize("scenario", ["uas_refuses", "uas_rings_and_refuses"], ids=["at once", "ringing"])
 def test_refusal_of_the_callee_is_told_in_our_words(
-    stage: Stage, scenario: str, status: str, told: str, record: tuple[str, str], is_all_over: Check
+    stage: Stage, scenario: str, refusal: tuple[str, str, tuple[str, str]], is_all_over: Check
 ) -> None:
     """The caller hears the status our table gives, with our phrase, and the call record says whose doing it was."""
+    status, told, record = refusal
     stage.ground.add_session(stage.carrier)
     uas = stage.uas(scenario, values={"status": status})
     uac = stage.uac("uac_refused", values={"status": told}).wait()
