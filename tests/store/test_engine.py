@@ -216,3 +216,18 @@ def test_errors_are_sorted(error: Exception, kind: type[Exception]) -> None:
 def test_database_is_known_from_the_url(store: Store) -> None:
     """A store says which database it is on."""
     assert store.database is (Database.SQLITE if "sqlite" in str(store.url) else Database.POSTGRESQL)
+
+
+def test_reads_that_lose_are_repeated_too(store: Store) -> None:
+    """A read that finds the database busy tries again, and says so in our own words when it stays busy."""
+    tries: list[str] = []
+
+    def lose(tx: Tx, times: int) -> str:
+        tries.append("x")
+        if len(tries) <= times:
+            raise RetryableError
+        return "done"
+
+    assert store.read(lose, 1) == "done"
+    with pytest.raises(StoreConflictError):
+        store.read(lose, 100)

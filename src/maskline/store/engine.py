@@ -158,9 +158,17 @@ class Store:
         raise StoreConflictError
 
     def read(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a workflow that only reads; each statement sees what was committed when it began."""
-        with self._connection() as tx:
-            return work(tx, *args, **kwargs)
+        """Run a workflow that only reads; each statement sees what was committed when it began.
+
+        Raises StoreConflictError, StoreUnavailableError, and whatever the workflow raises.
+        """
+        for _ in range(ATTEMPT_COUNT_MAX):
+            try:
+                with self._connection() as tx:
+                    return work(tx, *args, **kwargs)
+            except RetryableError:
+                continue
+        raise StoreConflictError
 
     @contextmanager
     def transaction(self) -> Iterator[Tx]:

@@ -17,7 +17,7 @@ from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
 
 from maskline.errors import AppError
 
-from .engine import RetryableError, Store, StoreUnavailableError, Tx, close_tx
+from .engine import RetryableError, Store, StoreUnavailableError, Tx
 from .statement import Database
 
 P = ParamSpec("P")
@@ -67,7 +67,6 @@ class StoreThreads:
         self._wake_at_mono_s = math.inf  # when the writer will look at `_writes` by itself
         self._waiting_count = 0
         self._is_closed = False
-        self._inline_tx: Tx | None = None
         self._threads = [
             threading.Thread(target=self._read_forever, name=f"store-read-{index}", daemon=True)
             for index in range(READER_COUNT)
@@ -121,9 +120,7 @@ class StoreThreads:
             return await self.read(work, *args, **kwargs)
         if self._is_closed:
             raise StoreUnavailableError("the store is closed")
-        if self._inline_tx is None:
-            self._inline_tx = self._store.connect()
-        return work(self._inline_tx, *args, **kwargs)
+        return self._store.read(work, *args, **kwargs)
 
     def _admit(
         self, work: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], due_mono_s: float
@@ -160,8 +157,6 @@ class StoreThreads:
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
         await asyncio.sleep(0)  # let the last answers out
-        if self._inline_tx is not None:
-            close_tx(self._inline_tx)
 
     # --- in the threads -----------------------------------------------------------------------------------
 
@@ -191,29 +186,25 @@ class StoreThreads:
                 continue
 
     def _commit(self, group: list[_Job]) -> list[_Done]:
-        """Run a group in one transaction; one by one when that fails, so that a bad one fails alone."""
+        """Run a group in one transaction; when one of it fails, undo all and run them one by one.
+
+        Workflows answer what is to be expected with values, so that a group is undone for bugs and conflicts only.
+        """
         if len(group) == 1:
             return [_run_alone(group[0], self._store.run)]
+        is_committing = False
         try:
             with self._store.transaction() as tx:
                 if self._store.database is Database.POSTGRESQL:
                     tx.command(f"SET LOCAL lock_timeout = {GROUP_LOCK_TIMEOUT_MS}")
-                done = [_run_in_group(tx, job) for job in group]
-        except RetryableError:
+                done = [_Done(job.future, job.work(tx, *job.args, **job.kwargs), None) for job in group]
+                is_committing = True
+        except Exception as error:  # noqa: BLE001 - each caller hears of its own
+            if is_committing and not isinstance(error, RetryableError):
+                # Whether the commit was done is not known: all hear of it.
+                return [_Done(job.future, None, error) for job in group]
             return [_run_alone(job, self._store.run) for job in group]
-        except Exception as error:  # noqa: BLE001 - whether the commit was done is not known: all hear of it
-            return [_Done(job.future, None, error) for job in group]
         return done
-
-
-def _run_in_group(tx: Tx, job: _Job) -> _Done:
-    try:
-        with tx.savepoint():
-            return _Done(job.future, job.work(tx, *job.args, **job.kwargs), None)
-    except (RetryableError, StoreUnavailableError):
-        raise
-    except Exception as error:  # noqa: BLE001 - handed to the caller
-        return _Done(job.future, None, error)
 
 
 def _run_alone(job: _Job, runner: Callable[..., Any]) -> _Done:
