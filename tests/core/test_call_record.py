@@ -61,3 +61,8 @@ def test_leg_ids_are_different_uuids_that_do_not_show_the_call() -> None:
     assert UUID(a).version == 4
     assert UUID(a).variant == "specified in RFC 4122"
     assert "4bd1" not in a[:8]
+
+
+def test_sides_are_each_others_other() -> None:
+    """The far side of the far side is the near one."""
+    assert {side: side.other for side in Side} == {Side.A: Side.B, Side.B: Side.A}

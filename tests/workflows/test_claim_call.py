@@ -85,3 +85,12 @@ def test_stranger_becomes_a_party_of_the_account(world: World) -> None:
     )
     assert isinstance(world.store.run(claim_call, call, world.now), CallClaimed)
     assert peek(world.store, "SELECT count(*) FROM party") == [(2,)]
+
+
+def test_call_id_in_use_claims_nothing_else(world: World) -> None:
+    """A call id that already holds one session cannot take a dead call's place in another."""
+    one, two = world.create(1, 2), world.create(3, 4)
+    world.claim(one, "c1", lease_until=world.now + 3600 * SECOND)
+    world.claim(two, "c2")
+    world.now += 31 * SECOND
+    assert world.claim(two, "c1") == SessionBusy()

@@ -23,3 +23,12 @@ def test_many_are_asked_in_parts(world: World) -> None:
     assert len(ids) == 230
     assert set(world.store.read(load_ended_sessions, ids, world.now + 60_000_000)) == set(ids)
     assert world.store.read(load_ended_sessions, (), world.now) == ()
+
+
+def test_one_is_asked_by_itself(world: World) -> None:
+    """Before a bridge one session is asked for, to the microsecond of its end."""
+    session = world.create()
+    answers = [
+        world.store.read(load_ended_sessions, (session.id,), session.ends_at + offset) for offset in (-1, 0)
+    ]
+    assert answers == [(), (session.id,)]

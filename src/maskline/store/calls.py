@@ -256,12 +256,11 @@ _orphans = (
 )
 _SELECT_ORPHANS: Final = Statement(_orphans.where(live_call.c.switch_id == bindparam("switch_id")))
 _SELECT_LOST: Final = Statement(_orphans.where(live_call.c.lease_until <= bindparam("lapsed_by")))
+_is_over = or_(_s.end_at <= bindparam("now"), _s.ended_at.is_not(None))
 _SELECT_ENDED: Final = Statement(
-    select(_s.id).where(
-        _s.id.in_([bindparam(key) for key in _SESSION_KEYS]),
-        or_(_s.end_at <= bindparam("now"), _s.ended_at.is_not(None)),
-    )
+    select(_s.id).where(_s.id.in_([bindparam(key) for key in _SESSION_KEYS]), _is_over)
 )
+_SELECT_ENDED_ONE: Final = Statement(select(_s.id).where(_s.id == bindparam("id_"), _is_over))
 
 
 def load_route(tx: Tx, dialled: str, caller: E164 | None, now: int) -> RouteFacts:
@@ -431,7 +430,9 @@ def load_lapsed(tx: Tx, lapsed_by: int) -> tuple[OrphanCall, ...]:
 
 
 def load_ended(tx: Tx, session_ids: tuple[str, ...], now: int) -> tuple[str, ...]:
-    """Load which of these sessions are over, a hundred a statement."""
+    """Load which of these sessions are over, a hundred a statement; one is asked before every bridge."""
+    if len(session_ids) == 1:
+        return tuple(row[0] for row in tx.rows(_SELECT_ENDED_ONE, id_=session_ids[0], now=now))
     ended: list[str] = []
     for start in range(0, len(session_ids), _SESSIONS_ASKED):
         asked = session_ids[start : start + _SESSIONS_ASKED]
