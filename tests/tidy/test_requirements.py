@@ -9,7 +9,7 @@ from tests.tidy.tree import ROOT
 RECORD = ROOT / "docs" / "adr" / "0013-python-and-dependencies.md"
 
 
-@pytest.mark.parametrize("name", ["runtime.txt", "dev.txt"])
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "requirements").glob("*.txt")))
 def test_every_locked_package_has_hashes(name: str) -> None:
     """Each package is pinned to one version and to the bytes of its files."""
     text = (ROOT / "requirements" / name).read_text()
