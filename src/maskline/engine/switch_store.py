@@ -21,9 +21,8 @@ from maskline.workflows.trunks import load_trunks
 
 T = TypeVar("T")
 
-PATIENCE_S = (
-    0.05  # what nobody waits for shares a commit with others; a claim that comes meanwhile takes it along
-)
+CLAIM_PATIENCE_S = 0.002  # claims of one moment share a commit; far below what a caller can notice
+PATIENCE_S = 0.05  # what nobody waits for shares a commit; a claim that comes meanwhile takes it along
 
 
 class Threads(Protocol):
@@ -71,7 +70,7 @@ class WorkflowStore:
             started_at=plan.started_at,
             lease_until=lease_until,
         )
-        return await self._threads.write(claim_call, new, now)
+        return await self._threads.write_within(CLAIM_PATIENCE_S, claim_call, new, now)
 
     async def is_session_open(self, session_id: str, now: int) -> bool:
         """Whether the session may still be bridged."""

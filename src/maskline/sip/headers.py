@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from sipmessage import grammar
@@ -31,6 +32,8 @@ from maskline.sip.uri import (
 
 # RFC 3261 section 8.1.1.5: the sequence number is below 2**31.
 CSEQ_MAX: Final = 2**31 - 1
+CACHE_SIZE: Final = 8192  # values remembered, about a kilobyte each: those of the last second at 500 calls/s
+CACHED_LENGTH_MAX: Final = 512  # longer values are rare, and would let a peer fill the memory
 MAX_FORWARDS_MAX: Final = 255
 DELTA_SECONDS_MAX: Final = 2**32 - 1
 MAGIC_COOKIE: Final = "z9hG4bK"
@@ -135,6 +138,10 @@ class CSeq(NamedTuple):
 
 def parse_via(text: str) -> Via:
     """Parse one Via value. Raises RemoteProtocolError (400)."""
+    return _cached_via(text) if len(text) <= CACHED_LENGTH_MAX else _parse_via(text)
+
+
+def _parse_via(text: str) -> Via:
     match = _VIA.match(text)
     if match is None:
         raise RemoteProtocolError("malformed Via")
@@ -152,6 +159,10 @@ def parse_name_addr(text: str) -> NameAddr:
 
     Accepts URIs of any scheme. Unquoted display names are tokens; text outside ASCII is let through there.
     """
+    return _cached_name_addr(text) if len(text) <= CACHED_LENGTH_MAX else _parse_name_addr(text)
+
+
+def _parse_name_addr(text: str) -> NameAddr:
     match = _NAME_ADDR.match(text)
     if match is not None:
         quoted, plain, uri = match.groups()
@@ -163,6 +174,11 @@ def parse_name_addr(text: str) -> NameAddr:
     if match is None:
         raise RemoteProtocolError("malformed address")
     return NameAddr(uri=parse_any_uri(match[1]), params=parse_params(text, match.end()))
+
+
+# The messages of a dialog repeat their addresses to the letter, and answers repeat the Via of what they answer.
+_cached_via = lru_cache(CACHE_SIZE)(_parse_via)
+_cached_name_addr = lru_cache(CACHE_SIZE)(_parse_name_addr)
 
 
 def parse_cseq(text: str) -> CSeq:
