@@ -23,13 +23,16 @@ def _ask(cluster: PostgreSQLCluster, name: str, question: str) -> object:
 def test_databases_are_copied_and_nothing_is_left_behind(*, is_durable: bool, expected: str) -> None:
     """A copy holds what its template held, commits wait for the disk as asked, and the directory goes."""
     need("initdb")
-    with PostgreSQLCluster(is_durable=is_durable) as cluster:
+    with PostgreSQLCluster(is_durable=is_durable, settings="-c autovacuum_naptime=7s") as cluster:
         url = cluster.create_database("first")
         with psycopg.connect(url.replace("+psycopg", "")) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS value")
+        cluster.analyse("first")
         cluster.create_database("second", template="first")
         cluster.drop_database("first")
         assert _ask(cluster, "second", "SELECT value FROM kept") == 7
+        assert _ask(cluster, "second", "SELECT reltuples FROM pg_class WHERE relname = 'kept'") == 1
+        assert _ask(cluster, "second", "SHOW autovacuum_naptime") == "7s"
         assert _ask(cluster, "second", "SHOW fsync") == expected
         assert _ask(cluster, "second", "SHOW synchronous_commit") == expected
         assert Path(f"/proc/{cluster.pid}/comm").read_text().strip() == "postgres"

@@ -25,16 +25,17 @@ class PostgreSQLMissingError(Exception):
 class PostgreSQLCluster:
     """A running cluster. `stop` ends it and removes its directory."""
 
-    def __init__(self, *, is_durable: bool) -> None:
+    def __init__(self, *, is_durable: bool, settings: str = "") -> None:
         """Make and start a cluster; one that is not durable saves itself every wait for the disk.
 
+        `settings` are more of the server's, as `-c name=value`.
         Raises PostgreSQLMissingError; subprocess errors when the cluster cannot be made or does not start.
         """
         self._pg_ctl = _program("pg_ctl")
         self.directory = Path(tempfile.mkdtemp(prefix="maskline-pg-"))
         self._data = self.directory / "data"
         try:
-            self._start(_program("initdb"), _SETTINGS if is_durable else f"{_SETTINGS} {_CARELESS}")
+            self._start(_program("initdb"), f"{_SETTINGS} {'' if is_durable else _CARELESS} {settings}")
         except BaseException:
             shutil.rmtree(self.directory)
             raise
@@ -84,8 +85,12 @@ class PostgreSQLCluster:
         """Drop a database, whoever is still connected to it."""
         self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def _execute(self, text: str) -> None:
-        conninfo = f"host={self.directory} user={SUPERUSER} dbname=postgres"
+    def analyse(self, name: str) -> None:
+        """Tell the planner what a database holds; the server would do so by itself within a minute."""
+        self._execute("VACUUM ANALYZE", database=name)
+
+    def _execute(self, text: str, *, database: str = "postgres") -> None:
+        conninfo = f"host={self.directory} user={SUPERUSER} dbname={database}"
         with psycopg.connect(conninfo, autocommit=True) as connection:
             connection.execute(text.encode())
 
