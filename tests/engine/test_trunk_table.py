@@ -31,6 +31,19 @@ def test_every_trunk_of_an_address_is_found_in_order() -> None:
     assert table.accepting("198.51.100.8") == ()
 
 
+def test_peers_are_hosts_of_one_trunk() -> None:
+    """An address may speak about a dialog with a host of its own trunk, its peer included, and no other."""
+    second = replace(TRUNK, id=2, name="two", peer_host="203.0.113.5", accept=("198.51.100.0/24",))
+    table = TrunkTable(("10.0.0.1/32",))
+    table.replace((TRUNK, second))
+    assert table.are_peers("192.0.2.9", frozenset({"192.0.2.1"}))
+    assert table.are_peers("198.51.100.9", frozenset({"gone.example", "198.51.100.7"}))
+    assert table.are_peers("198.51.100.9", frozenset({"203.0.113.5"}))
+    assert not table.are_peers("198.51.100.9", frozenset({"192.0.2.1"}))
+    assert not table.are_peers("233.252.0.1", frozenset({"192.0.2.1"}))
+    assert table.are_peers("10.0.0.1", frozenset({"192.0.2.1"}))
+
+
 def test_replacing_forgets_remembered_answers() -> None:
     """An address accepted a moment ago is a stranger once its trunk is gone."""
     table = TrunkTable()

@@ -26,7 +26,7 @@ def ground(block: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gro
     ground.carriers = {
         "plain": iter(ground.add_carriers(CARRIER_COUNT)),
         "tcp": iter(ground.add_carriers(4, transport="tcp")),
-        "asking": iter(ground.add_carriers(4, has_credentials=True)),
+        "asking": iter(ground.add_carriers(8, has_credentials=True)),
     }
     ground.start()
     try:

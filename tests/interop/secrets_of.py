@@ -53,7 +53,7 @@ class Party:
             raw = text.encode()
             yield text, raw
             yield f"{text} in hex", raw.hex().encode()
-            yield f"{text} in UTF-16", text.encode("utf-16-le")
+            yield f"{text} in UTF-16", b"\0".join(bytes([byte]) for byte in raw)  # of either byte order
             yield f"{text} per cent", "".join(f"%{byte:02x}" for byte in raw).encode()
             yield f"{text} reversed", raw[::-1]
             for offset in range(3):

@@ -39,6 +39,18 @@ def test_challenge_of_the_trunk_s_proxy_is_answered(set_stage: Callable[[str], S
     check_digest(uas, "Proxy-Authorization")
 
 
+def test_credentials_are_offered_once(set_stage: Callable[[str], Stage]) -> None:
+    """A trunk that refuses the credentials is not asked again with them."""
+    stage = set_stage("asking")
+    stage.ground.add_session(stage.carrier)
+    uas = stage.uas("uas_is_never_content", values={"status": "407", "header": "Proxy"})
+    uac = stage.uac("uac_refused", values={"status": "480"}).wait()
+    uas.wait()
+    stage.check_masked(uac, uas)
+    assert len(uas.received(method="INVITE")) == 2
+    assert stage.ground.wait_for_records(stage.carrier.virtual) == [("carrier", "carrier-rejected")]
+
+
 def check_digest(uas: Sipp, header: str) -> None:
     """The second INVITE proves the password without showing it. Source: RFC 7616 section 3.4.1."""
     first, second = uas.received(method="INVITE")

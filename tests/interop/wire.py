@@ -49,9 +49,10 @@ RESPONSE_HEADERS = frozenset(
 )
 SDP_LINES = (
     "v=0",
-    "o=",
-    "s=",
+    "o=- ",
+    "s=-",
     "c=IN IP4 ",
+    "c=IN IP6 ",
     "t=0 0",
     "m=",
     "a=rtpmap:",
@@ -147,9 +148,6 @@ def not_allowed(messages: Iterable[SIPText]) -> list[str]:
             found += [
                 f"{message.start_line}: {line}" for line in message.sdp if not line.startswith(SDP_LINES)
             ]
-            if sum(line.startswith("m=") and not line.startswith("m=audio") for line in message.sdp):
-                refused = [line for line in message.sdp if line.startswith("m=") and line.split()[1] != "0"]
-                found += [
-                    f"{message.start_line}: {line}" for line in refused if not line.startswith("m=audio")
-                ]
+            open_ = [line for line in message.sdp if line.startswith("m=") and line.split()[1] != "0"]
+            found += [f"{message.start_line}: {line}" for line in open_ if not line.startswith("m=audio ")]
     return found

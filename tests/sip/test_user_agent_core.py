@@ -58,7 +58,9 @@ def test_nothing_of_one_leg_is_reachable_from_another() -> None:
 
 def test_known_hosts_are_counted() -> None:
     """An address stays known until everybody who knows it has forgotten it."""
-    core = Core(UserAgentSettings(advertised=("192.0.2.1", 5060)), bytes, lambda _: True)
+    core = Core(
+        UserAgentSettings(advertised=("192.0.2.1", 5060)), bytes, lambda _: True, lambda _host, _hosts: True
+    )
     core.know_hosts(frozenset({"a", "b"}))
     core.know_hosts(frozenset({"a"}))
     core.forget_hosts(frozenset({"a", "b"}))

@@ -37,6 +37,26 @@ def test_strangers_get_no_answer(method: str) -> None:
     assert party.agent.transaction_count == 0
 
 
+def test_trusted_hosts_of_another_peer_are_not_heard_in_a_dialog() -> None:
+    """Whoever is trusted for other calls gets 481 in this one, however well the dialog is known there."""
+    network, wire, other, party = guarded(trusted=frozenset({"192.0.2.7", "203.0.113.66"}))
+    party.agent._core.are_peers = lambda host, hosts: host in hosts
+    wire.invite(party)
+    network.run(until=0)
+    leg = party.take(on.IncomingInvite).leg
+    party.agent.answer(leg, ANSWER, network.now)
+    network.run(until=0)
+    tag = wire.last_response().to.tag or ""
+    other.request("ACK", party, to_tag=tag, branch="z9hG4bKa")
+    other.request("BYE", party, seq=2, to_tag=tag, branch="z9hG4bKbye")
+    network.run(until=0)
+    assert other.lines() == ["481 BYE"]
+    assert party.take_all() == []
+    wire.request("BYE", party, seq=3, to_tag=tag, branch="z9hG4bKown")
+    network.run(until=0)
+    assert wire.lines()[-1] == "200 BYE"
+
+
 def test_strangers_in_a_route_of_the_dialog_are_heard() -> None:
     """The target of a dialog may end it although it is not trusted; it may begin nothing, and others may not."""
     network, wire, stranger, party = guarded()

@@ -88,6 +88,7 @@ class Switch:
             or UserAgentSettings(advertised=settings.advertised, advertised_v6=settings.advertised_v6),
             random_bytes=random_bytes,
             is_trusted=self.trunks.is_trusted,
+            are_peers=self.trunks.are_peers,
         )
         self.calls: dict[str, Call] = {}
         self._store = store

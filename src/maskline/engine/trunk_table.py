@@ -61,6 +61,14 @@ class TrunkTable:
         """Whether `address` gets answers at all."""
         return bool(self.accepting(address)) or self.is_edge(address)
 
+    def are_peers(self, address: str, hosts: frozenset[str]) -> bool:
+        """Whether SIP from `address` may be about a dialog with `hosts`: a trunk has both, or it is an edge."""
+        return self.is_edge(address) or any(
+            host == trunk.peer_host or trunk in self.accepting(host)
+            for trunk in self.accepting(address)
+            for host in hosts
+        )
+
     def _look_up(self, address: str) -> tuple[Trunk, ...]:
         parsed = _address(address)
         if parsed is None:

@@ -54,7 +54,8 @@ class UserAgent:
     """Both roles of SIP for any number of legs.
 
     `random_bytes` must be unpredictable in service; `is_trusted` says whether an IP address may begin anything
-    here: others get no answer, unless they speak within a dialog that leads to them.
+    here: others get no answer, unless they speak within a dialog that leads to them. `are_peers` says whether a
+    trusted address may speak within a dialog that leads to these other addresses; by default every one may.
     """
 
     def __init__(
@@ -63,8 +64,9 @@ class UserAgent:
         *,
         random_bytes: Callable[[int], bytes],
         is_trusted: Callable[[str], bool],
+        are_peers: Callable[[str, frozenset[str]], bool] = lambda _host, _hosts: True,
     ) -> None:
-        core = self._core = Core(settings, random_bytes, is_trusted)
+        core = self._core = Core(settings, random_bytes, is_trusted, are_peers)
         self._sessions = Sessions(core)
         self._offers = Offers(core, self._sessions)
         self._incoming = IncomingLegs(core, self._sessions)

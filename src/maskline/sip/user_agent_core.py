@@ -39,9 +39,11 @@ class Core:
         settings: UserAgentSettings,
         random_bytes: Callable[[int], bytes],
         is_trusted: Callable[[str], bool],
+        are_peers: Callable[[str, frozenset[str]], bool],
     ) -> None:
         self.settings = settings
         self.is_trusted = is_trusted
+        self.are_peers = are_peers
         self.timings = Timings(settings.t1_s, settings.t2_s, settings.t4_s)
         self.timers: TimerHeap[Any] = TimerHeap()
         self.writer = Writer(settings)

@@ -118,8 +118,8 @@ class Receiver:
         if transaction is not None:
             self._core.servers.step(transaction, Input.ACK, ack, now)
             return
-        leg = self._find_leg(ack)
-        if leg is not None and (is_trusted or flow.remote[0] in leg.hosts):
+        leg = self._find_leg(ack, flow, is_trusted=is_trusted)
+        if leg is not None:
             self._sessions.ack_received(leg, ack, now)
 
     def _receive_request(self, request: Request, flow: Flow, now: float, *, is_trusted: bool) -> None:
@@ -129,8 +129,8 @@ class Receiver:
             core.servers.step(transaction, Input.REQUEST, request, now)
             return
         cancelled = core.servers.find_cancelled(request) if request.method == "CANCEL" else None
-        leg = self._find_leg(request)
-        if not is_trusted and cancelled is None and (leg is None or flow.remote[0] not in leg.hosts):
+        leg = self._find_leg(request, flow, is_trusted=is_trusted)
+        if not is_trusted and cancelled is None and leg is None:
             return
         if cancelled is not None and cancelled.state is State.SILENT:
             return
@@ -226,11 +226,14 @@ class Receiver:
                 self._offers.offer_received(leg, request, transaction, now)
         return None
 
-    def _find_leg(self, request: Request) -> Leg | None:
-        """Find the leg whose dialog the request belongs to."""
+    def _find_leg(self, request: Request, flow: Flow, *, is_trusted: bool) -> Leg | None:
+        """Find the leg whose dialog the request belongs to, for a sender who may speak in it."""
         tag = request.to.tag
         leg = None if tag is None else self._core.legs_by_dialog.get((request.call_id, tag))
-        return None if leg is None or _dialog_of(leg, request) is None else leg
+        if leg is None or _dialog_of(leg, request) is None:
+            return None
+        host = flow.remote[0]
+        return leg if host in leg.hosts or (is_trusted and self._core.are_peers(host, leg.hosts)) else None
 
     def _busy(self) -> Refusal:
         return Refusal(503, (("Retry-After", str(self._core.settings.retry_after_s)),))
