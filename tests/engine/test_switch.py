@@ -14,7 +14,7 @@ from maskline.core.call.state import Phase
 from maskline.core.masking import NewMaskingSession
 from maskline.core.numbers import E164
 from maskline.core.termination import Reason
-from maskline.engine.switch import SwitchLimits
+from maskline.engine.switch import SwitchLimits, SwitchSettings
 from maskline.sip import events as sip
 from maskline.sip.events import LegID
 from maskline.store.engine import Store
@@ -91,6 +91,14 @@ def test_plain_call_is_joined_and_ends_by_either_side(world: World) -> None:
     assert leg in world.asha.released
     assert reasons(world.store) == [Reason.CALLEE_HUNG_UP]
     assert_nothing_is_left(world)
+
+
+def test_peer_is_told_an_address_of_its_own_family() -> None:
+    """Leg B names us by the family of the peer it goes to, as far as we have that family."""
+    both = SwitchSettings(local={}, advertised=("192.0.2.1", 5060), advertised_v6=("2001:db8::1", 5060))
+    assert both.host_towards("198.51.100.7") == "192.0.2.1"
+    assert both.host_towards("2001:db8::7") == "2001:db8::1"
+    assert replace(both, advertised_v6=None).host_towards("2001:db8::7") == "192.0.2.1"
 
 
 def test_callee_is_shown_the_virtual_number(world: World) -> None:

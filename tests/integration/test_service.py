@@ -65,7 +65,7 @@ def test_commands_take_effect_while_the_service_runs(stage: Stage) -> None:
         {"first_party": carrier.a.number, "second_party": carrier.b.number},
     )
     assert created["virtual_number"].lstrip("+") == NUMBER[1:]
-    stage.carrier = replace(carrier, numbers=(DID(NUMBER),), peer_host=peer)
+    stage.carrier = replace(carrier, numbers=(DID(NUMBER),), peer=(peer, 5060))
     with stage.listener((newcomer, 5070)) as prober:
         wait_for(lambda: is_trusted(prober), 3.0, "the switch knows the new trunk")
     uas = stage.uas("uas_answers")

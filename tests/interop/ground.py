@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg
@@ -29,7 +29,7 @@ from maskline.workflows.accounts import create_account
 from maskline.workflows.create_masking_session import create_masking_session
 from maskline.workflows.end_masking_session import end_masking_session
 from maskline.workflows.numbers import NumbersAdded, add_numbers
-from maskline.workflows.trunks import add_trunk
+from maskline.workflows.trunks import add_trunk, load_trunk, move_trunk
 from tests.interop.secrets_of import MARKERS, Party
 from tests.interop.waiting import wait_for
 
@@ -55,7 +55,7 @@ class Carrier:
     transport: str
     account: Account  # of its own: first fit would give every session of one account the same number
     numbers: tuple[DID, ...]
-    peer_host: str = ""  # other than the usual one
+    peer: tuple[str, int] | None = None  # other than the usual one
 
     def host(self, last: int) -> str:
         """An address of this carrier."""
@@ -69,7 +69,7 @@ class Carrier:
     @property
     def uas(self) -> tuple[str, int]:
         """Where calls to it go: the trunk's peer."""
-        return self.peer_host or self.host(202), SIP_PORT
+        return self.peer or (self.host(202), SIP_PORT)
 
     @property
     def a(self) -> Party:
@@ -98,6 +98,7 @@ class Ground:
     database_url: str = ""
     key_file: Path | None = None
     is_sandbox: bool = False
+    settings: dict[str, str] = field(default_factory=dict)  # other than the usual ones, without their prefix
     store: Store = field(init=False)
     process: subprocess.Popen[bytes] | None = None
     carriers: dict[str, Iterator[Carrier]] = field(default_factory=dict)  # not yet used, by kind
@@ -156,6 +157,17 @@ class Ground:
         new = NewNumbers(numbers=numbers, account_id=account.id, trunk_id=trunk.id)
         assert isinstance(add_numbers(tx, new, now_us()), NumbersAdded)
         return carrier
+
+    def move_peer(self, carrier: Carrier, peer: tuple[str, int]) -> Carrier:
+        """Have a carrier's calls go elsewhere; a running service knows it a second later at most."""
+
+        def move(tx: Tx) -> None:
+            trunk = load_trunk(tx, f"carrier{carrier.index}")
+            assert trunk is not None
+            assert move_trunk(tx, trunk.id, *peer, (*trunk.accept, f"{peer[0]}/128"))
+
+        self.store.run(move)
+        return replace(carrier, peer=peer)
 
     def add_session(
         self,
@@ -253,6 +265,7 @@ class Ground:
             "LOG_LEVEL": "debug",
             "LOG_FORMAT": "json",
         }
+        ours |= self.settings
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MASKLINE_")}
         return kept | {f"MASKLINE_{name}": value for name, value in ours.items()}
 

@@ -5,12 +5,15 @@ A scenario file is sipp's XML with two additions, made before sipp sees it: a li
 """
 
 import csv
+import ipaddress
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from maskline.config import Address
 from tests.interop.waiting import wait_for
 from tests.interop.wire import SIPText
 from tests.peers import program
@@ -127,7 +130,7 @@ def start_sipp(
     name = f"{scenario}-{local[0]}-{local[1]}"
     scenario_path = directory / f"{name}.xml"
     scenario_path.write_text(expand(scenario, values))
-    arguments = [program("sipp"), f"{remote[0]}:{remote[1]}", "-sf", str(scenario_path)]
+    arguments = [program("sipp"), str(Address(*remote)), "-sf", str(scenario_path)]
     arguments += ["-i", local[0], "-p", str(local[1]), "-mi", media_host, "-nostdin", "-t"]
     arguments += ["t1" if transport == "tcp" else "u1", "-m", str(calls), "-r", str(rate)]
     arguments += ["-timeout", f"{timeout_s:g}s", "-timeout_error", "-deadcall_wait", "0"]
@@ -176,7 +179,10 @@ def _value(scenario: str, found: re.Match[str], values: Mapping[str, str]) -> st
 
 
 def is_bound(address: tuple[str, int], transport: str) -> bool:
-    """Whether some process of this machine is bound to an IPv4 address."""
-    octets = bytes(int(part) for part in address[0].split("."))
-    wanted = f" {octets[::-1].hex().upper()}:{address[1]:04X} "
-    return wanted in Path(f"/proc/net/{transport}").read_text()
+    """Whether some process of this machine is bound to an address."""
+    packed = ipaddress.ip_address(address[0]).packed
+    # The kernel prints an address as 32-bit words in the byte order of the machine.
+    words = [packed[i : i + 4][:: -1 if sys.byteorder == "little" else 1] for i in range(0, len(packed), 4)]
+    wanted = f" {b''.join(words).hex().upper()}:{address[1]:04X} "
+    table = transport if len(words) == 1 else f"{transport}6"
+    return wanted in Path(f"/proc/net/{table}").read_text()

@@ -48,9 +48,8 @@ class Stage:
             local=self.carrier.uas,
             keys={"mine": party.number, "identity": party.identity},
             values=values or {},
-            media_host=party.hosts[1],
             is_server=True,
-            **options,
+            **{"media_host": party.hosts[1], **options},
         )
 
     def uac(
@@ -81,7 +80,8 @@ class Stage:
 
     def _start(self, scenario: str, **options: object) -> Sipp:
         options.setdefault("transport", self.carrier.transport)
-        sipp = start_sipp(scenario, directory=self.directory, remote=self.ground.address, **options)  # type: ignore[arg-type]
+        options.setdefault("remote", self.ground.address)
+        sipp = start_sipp(scenario, directory=self.directory, **options)  # type: ignore[arg-type]
         self.running.append(sipp)
         return sipp
 

@@ -42,7 +42,7 @@ def test_useless_offer_is_refused(
 def test_useless_answer_ends_the_call(stage: Stage, sdp: str, is_all_over: Callable[[], None]) -> None:
     """An answer that cannot be used is acknowledged and hung up on; the caller hears 488."""
     stage.ground.add_session(stage.carrier)
-    uas = stage.uas("uas_answers_uselessly", values={"sdp": sdp})
+    uas = stage.uas("uas_answers_with", values={"sdp": sdp})
     uac = stage.uac("uac_refused", values={"status": "488"}).wait()
     uas.wait()
     stage.check_masked(uac, uas)

@@ -43,7 +43,7 @@ class CallContext:
     clock: SwitchClock
     pump: Callable[[], None]
     forget: Callable[["Call"], None]
-    advertised: tuple[str, int]
+    host_towards: Callable[[str], str]  # our own host as a peer at this address is told it
 
 
 class Call:
@@ -245,7 +245,7 @@ class Call:
         invite = build_leg_b(
             trunk=self._trunk,
             flow=self._flow_b,
-            advertised_host=self._context.advertised[0],
+            advertised_host=self._context.host_towards(self._flow_b.remote[0]),
             number=self.plan.number,
             callee=self.plan.callee,
             hops_left=self._hops_left,

@@ -55,6 +55,11 @@ class SwitchSettings:
     limits: SwitchLimits = SwitchLimits()
     edges: tuple[str, ...] = ()  # proxies of ours that may say where a request came from
 
+    def host_towards(self, address: str) -> str:
+        """Our own host as a peer at `address` is told it: of the peer's family where we have one."""
+        told = self.advertised_v6 if ":" in address else self.advertised
+        return (told or self.advertised)[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Routed:
@@ -110,7 +115,7 @@ class Switch:
             clock=clock,
             pump=self.pump,
             forget=self._forget,
-            advertised=settings.advertised,
+            host_towards=settings.host_towards,
         )
 
     # --- ways in --------------------------------------------------------------------------------------------
