@@ -28,7 +28,7 @@ check: $(VENV)/.dev  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests bench tools
+	$(BIN)/mypy tests bench
 	$(BIN)/lint-imports
 
 fix: $(VENV)/.dev  ## format and mend what can be mended by itself

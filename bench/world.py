@@ -15,8 +15,8 @@ from pathlib import Path
 
 from bench.process import children_of, pin
 from maskline.clock import SystemClock
-from maskline.core.inventory import NewAccount, NewNumbers, TrunkSettings
-from maskline.core.masking import NewMaskingSession
+from maskline.core.inventory import Account, NewAccount, NewNumbers, Trunk, TrunkSettings
+from maskline.core.masking import NewMaskingSession, SessionCreated
 from maskline.core.numbers import DID, E164
 from maskline.store.setup import init_database, open_store
 from maskline.workflows.accounts import create_account
@@ -69,6 +69,8 @@ def fill(directory: Path, *, callee_port: int, url: str | None = None) -> Path:
             ),
             clock.now(),
         )
+        assert isinstance(account, Account)
+        assert isinstance(trunk, Trunk)
         numbers = tuple(DID(f"+9122{60_000_000 + index}") for index in range(NUMBER_COUNT))
         store.run(
             add_numbers, NewNumbers(numbers=numbers, account_id=account.id, trunk_id=trunk.id), clock.now()
@@ -83,6 +85,7 @@ def fill(directory: Path, *, callee_port: int, url: str | None = None) -> Path:
                 NewMaskingSession(first=first, second=second, expires_in_s=86_400),
                 clock.now(),
             )
+            assert isinstance(created, SessionCreated)
             number = created.session.virtual_number
             lines += [f"{first.reveal()};{number};", f"{second.reveal()};{number};"]
     finally:

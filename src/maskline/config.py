@@ -189,7 +189,8 @@ class Settings(BaseSettings):
     sip_tls_cert: Path | None = Field(None, description="PEM file: certificate chain for SIP over TLS.")
     sip_tls_key: Path | None = Field(None, description="PEM file: private key for SIP over TLS.")
     sandbox_bind: BindAddress = Field(
-        Address("127.0.0.1", 5070), description="Where the sandbox carrier of serve --sandbox listens (HOST:PORT)."
+        Address("127.0.0.1", 5070),
+        description="Where the sandbox carrier of serve --sandbox listens (HOST:PORT).",
     )
     rtp_bind: Hosts = Field(
         ("127.0.0.1",), description="Local addresses of media; a comma separates IPv4 and IPv6."

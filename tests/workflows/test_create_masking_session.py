@@ -240,6 +240,15 @@ def test_given_pins_are_unique_on_a_number(world: World) -> None:
     assert _exhausted(world.ask(7, 8, pin=other)) is ExhaustionReason.PINS_TAKEN
 
 
+def test_one_party_session_with_one_pin_gets_another(world: World) -> None:
+    """Where only one PIN is given, the other is drawn, and differs."""
+    session = world.create(1, None, is_single_party=True, pin=PinSettings(first=Secret("1111")))
+    assert session.pin is not None
+    assert session.pin.first == Secret("1111")
+    assert session.pin.second is not None
+    assert session.pin.second != session.pin.first
+
+
 def test_pin_is_free_again_after_the_cooloff_of_whoever_had_it(world: World) -> None:
     """A lapsed PIN of other people is no clash, though nobody has tidied up."""
     pins = PinSettings(first=Secret("1111"), second=Secret("2222"))

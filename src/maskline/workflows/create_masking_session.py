@@ -214,15 +214,24 @@ def _occupy(tx: Tx, request: _Request, number_id: int) -> _Outcome:
     if pin is None:
         return _try_number(tx, request, number_id, None)
     if not pin.is_generated:
-        assert pin.first is not None, "PINs are given or generated"
-        assert pin.second is not None, "PINs are given or generated"
-        return _try_number(tx, request, number_id, _Pins(pin.first.reveal(), pin.second.reveal()))
+        return _try_number(tx, request, number_id, _given_pins(tx, pin))
     outcome = _Outcome.PINS_TAKEN
     for _ in range(_PIN_DRAW_COUNT_MAX):
         outcome = _try_number(tx, request, number_id, _draw_pins(tx, pin.length))
         if outcome is not _Outcome.PINS_TAKEN:
             break
     return outcome
+
+
+def _given_pins(tx: Tx, pin: PinSettings) -> _Pins:
+    """Take the PINs as given; a one-party session may give one, and the other is drawn for whoever joins it."""
+    drawn = _draw_pins(tx, pin.length)
+    first = drawn.first if pin.first is None else pin.first.reveal()
+    second = drawn.second if pin.second is None else pin.second.reveal()
+    while first == second:
+        drawn = _draw_pins(tx, pin.length)
+        first, second = (drawn.first, second) if pin.first is None else (first, drawn.second)
+    return _Pins(first, second)
 
 
 def _try_number(tx: Tx, request: _Request, number_id: int, pins: _Pins | None) -> _Outcome:

@@ -12,6 +12,8 @@ from maskline.workflows.trunks import TrunkExists, add_trunk, load_trunk, move_t
 
 SANDBOX_NAME: Final = "sandbox"
 DEMO_ACCOUNT: Final = "demo"
+LOOPBACK: Final = ("127.0.0.0/8",)
+"""A softphone on this machine names its network address in SDP and sends its audio from a loopback address."""
 DEMO_NUMBERS: Final = tuple(
     # Five of each country, so that a session of either finds one of its own: geomatch is on by default.
     # 202-555-01xx is kept for fiction; its Indian neighbours stand in for the same.
@@ -32,7 +34,13 @@ class Sandbox:
 def prepare_sandbox(tx: Tx, carrier: tuple[str, int], now: int) -> Sandbox:
     """Make what is missing; the trunk leads to `carrier`, wherever that listens this time."""
     host, port = carrier
-    settings = TrunkSettings(name=SANDBOX_NAME, peer_host=host, peer_port=port, accept=(f"{host}/32",))
+    settings = TrunkSettings(
+        name=SANDBOX_NAME,
+        peer_host=host,
+        peer_port=port,
+        accept=(f"{host}/32",),
+        media_networks=LOOPBACK,
+    )
     trunk = add_trunk(tx, settings, now)
     if isinstance(trunk, TrunkExists):
         known = load_trunk(tx, SANDBOX_NAME)
