@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable
+from random import Random
 
 import pytest
 
@@ -13,6 +14,18 @@ from tests.interop.wire import not_allowed
 
 pytestmark = pytest.mark.sipp
 
+NOISE_COUNT = 60  # with the others fewer than the lines the parser takes
+TELLING_HEADERS = (
+    "P-Access-Network-Info",
+    "P-Asserted-Identity",
+    "Remote-Party-ID",
+    "Cellular-Network-Info",
+    "P-Charging-Vector",
+    "Geolocation",
+    "History-Info",
+    "Diversion",
+    "User-to-User",
+)
 VALUES = {"username": CREDENTIALS[0], "password": CREDENTIALS[1]}
 
 
@@ -147,6 +160,27 @@ def test_legs_share_no_bytes_but_ours(stage: Stage) -> None:
         stage.ground.wait_for_records(stage.carrier.virtual, len(seen) + 1)
         seen.append([_without_randomness(text.raw) for text in uas.received()])
     assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_headers_nobody_knows_stay_on_their_leg(stage: Stage, seed: int) -> None:
+    """Header names misspelt or made up carry nothing over: there is no list of names to be stripped (L-S19)."""
+    stage.ground.add_session(stage.carrier)
+    random = Random(seed)
+    number = stage.caller.number
+    names = {_misspell(random, random.choice(TELLING_HEADERS)) for _ in range(NOISE_COUNT)}
+    noise = "\n".join(f"{name}: qzalpha {number} <sip:{number}@qzalpha.example>" for name in sorted(names))
+    uas = stage.uas("uas_answers")
+    uac = stage.uac("uac_hangs_up", values={"noise": noise}).wait()
+    uas.wait()
+    stage.check_masked(uac, uas)
+
+
+def _misspell(random: Random, name: str) -> str:
+    """Change, drop or double one letter, or change the case; never into a name that SIP gives a meaning."""
+    at = random.randrange(2, len(name) - 1)
+    middle = random.choice(("", name[at] * 2, random.choice("qxz"), name[at].swapcase() + "q"))
+    return name[:at] + middle + name[at + 1 :] + random.choice(("", "-Id", "s"))
 
 
 def _without_randomness(raw: bytes) -> bytes:
