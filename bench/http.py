@@ -248,7 +248,7 @@ def bench_database(over_http: World, direct: World) -> dict[str, Any]:
     """Every figure of one database, and what HTTP costs there."""
     print(
         f"{'':<20} {'clients':>7} {'requests/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'CPU ms':>7} "
-        f"{'of core':>8} {'clients':>8} {'database':>8} {'failed':>6} {'core ms':>8}"
+        f"{'of core':>8} {'load':>8} {'database':>8} {'failed':>6} {'core ms':>8}"
     )
     creates, gets = bench_service(over_http)
     alone, grouped = bench_direct(direct)
