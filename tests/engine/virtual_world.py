@@ -1,5 +1,6 @@
 """Two scripted phones behind a carrier, and a switch between them, on the virtual network."""
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ EPOCH_US = 1_800_000_000_000_000
 SWITCH: Address = ("192.0.2.1", 5060)
 CARRIER = "198.51.100.7"  # the trunk's address; both phones speak through it
 VIRTUAL = DID("+912249370001")
+LONG_S = 120.0  # longer than any timer of a call that has ended
 
 SDP = """v=0
 o={user} 1 1 IN IP4 {host}
@@ -203,3 +205,30 @@ class World:
         return b"".join(
             packet.data for packet in self.network.transcript if packet.flow.remote == phone.address
         )
+
+
+def reasons(store: Store) -> list[str]:
+    """Reasons of all call records, oldest first."""
+    with sqlite3.connect(str(store.url.database)) as raw:
+        rows = raw.execute("SELECT reason FROM call_record ORDER BY started_at").fetchall()
+    return [row[0] for row in rows]
+
+
+def live_call_count(store: Store) -> int:
+    with sqlite3.connect(str(store.url.database)) as raw:
+        count: int = raw.execute("SELECT count(*) FROM live_call").fetchone()[0]
+    return count
+
+
+def never_answer(phone: VirtualPhone, leg: LegID) -> None:
+    phone.agent.ring(leg, phone.network.now)
+
+
+def assert_nothing_is_left(world: World) -> None:
+    """Every leg released, every relay closed, every session free, every transaction gone."""
+    switch = world.node.switch
+    assert switch.calls == {}
+    assert switch.user_agent.leg_count == 0
+    assert switch.user_agent.transaction_count == 0
+    assert world.node.relay.sessions == {}
+    assert live_call_count(world.store) == 0
