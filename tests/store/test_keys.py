@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskline.core.numbers import E164
+from maskline.store import keys as module
 from maskline.store.keys import KeyFileError, Keys, SealError, load_key_file, make_key_file
 
 NUMBER = E164("+919876543210")
@@ -55,6 +56,17 @@ def test_truncated_value_does_not_open(sealed: bytes) -> None:
     """Too few bytes are an error of the value, not of the program."""
     with pytest.raises(SealError):
         _keys().unseal(sealed, "p")
+
+
+def test_reference_is_the_same_however_many_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """References are remembered up to a bound, and a remembered one is the one that would be computed."""
+    monkeypatch.setattr(module, "_REF_CACHE_SIZE", 2)
+    keys = _keys()
+    numbers = [E164(f"+9198765432{index:02}") for index in range(5)]
+    refs = [keys.ref(number) for number in numbers]
+    assert [keys.ref(number) for number in numbers] == refs == [_keys().ref(number) for number in numbers]
+    assert len(set(refs)) == len(numbers)
+    assert len(keys._ref_by_identity) <= 2
 
 
 def test_old_key_opens_what_it_sealed_after_rotation() -> None:

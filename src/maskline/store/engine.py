@@ -70,9 +70,9 @@ class Tx:
         self.random_bytes = random_bytes
 
     def _execute(self, statement: Statement, params: dict[str, Any]) -> Any:
-        text, constants = statement.compiled(self.database)
+        compiled = statement.compiled(self.database)
         try:
-            return self._raw.execute(text, {**constants, **params} if constants else params)
+            return self._raw.execute(compiled.text, compiled.bind(params))
         except (sqlite3.Error, psycopg.Error) as error:
             raise translate(error) from error
 
@@ -163,28 +163,28 @@ class Store:
         Raises StoreConflictError, StoreUnavailableError, and whatever the workflow raises.
         """
         for _ in range(ATTEMPT_COUNT_MAX):
+            tx = self._take()
             try:
-                with self._connection() as tx:
-                    return work(tx, *args, **kwargs)
-            except RetryableError:
-                continue
+                found = work(tx, *args, **kwargs)
+            except BaseException as error:
+                if _roll_back(tx):  # an interrupted read leaves no lock either
+                    self._give_back(tx)
+                if isinstance(error, RetryableError):
+                    continue
+                raise
+            self._give_back(tx)
+            return found
         raise StoreConflictError
 
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
         """Begin a writing transaction, commit at the end of the block, roll back when it raises."""
-        with self._connection() as tx:
+        tx = self._take()
+        try:
             tx.command("BEGIN IMMEDIATE" if self.database is Database.SQLITE else "BEGIN")
             yield tx
             tx.command("COMMIT")
-
-    @contextmanager
-    def _connection(self) -> Iterator[Tx]:
-        tx = self._take()
-        try:
-            yield tx
         except BaseException:
-            # Roll back here rather than in `transaction`: an interrupted read leaves no lock either.
             if _roll_back(tx):
                 self._give_back(tx)
             raise
