@@ -4,7 +4,7 @@ import uvloop
 from cyclopts import App
 
 from maskline.cli.context import Context
-from maskline.config import LogFormat
+from maskline.config import LogFormat, LogLevel
 from maskline.observability import LineWriter, configure_logging
 
 
@@ -22,7 +22,7 @@ def add_commands(app: App, context: Context) -> None:
         """
         from maskline import wiring  # noqa: PLC0415  # the whole service; other commands start without it
 
-        writer = _configure_logging(context)
+        writer = _configure_logging(context, context.settings.log_level)
         try:
             uvloop.run(wiring.serve(context.settings, sandbox=sandbox))
         finally:
@@ -33,9 +33,14 @@ def add_commands(app: App, context: Context) -> None:
         """Make a whole masked call between two phones on this machine and prove that it is masked."""
         from maskline.demo.main import run_demo  # noqa: PLC0415  # as above
 
-        _configure_logging(context)
+        # The demonstration speaks for itself; with --log-level debug the service's own words come too.
+        level = context.settings.log_level
+        writer = _configure_logging(context, LogLevel.WARNING if level is LogLevel.INFO else level)
         lines: list[str] = []
-        is_good = uvloop.run(run_demo(lines.append if context.is_json else _say))
+        try:
+            is_good = uvloop.run(run_demo(lines.append if context.is_json else _say))
+        finally:
+            writer.close()
         if context.is_json:
             context.answer({"is_good": is_good, "lines": lines})
         return 0 if is_good else 1
@@ -45,9 +50,9 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def _configure_logging(context: Context) -> LineWriter:
+def _configure_logging(context: Context, level: LogLevel) -> LineWriter:
     log_format = context.settings.log_format
     return configure_logging(
-        level=context.settings.log_level.value,
+        level=level.value,
         is_json=None if log_format is LogFormat.AUTO else log_format is LogFormat.JSON,
     )
