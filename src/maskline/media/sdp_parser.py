@@ -9,6 +9,7 @@ Source: RFC 8866 sections 5, 6 and 9; RFC 3264 section 5; RFC 4566 for c=0.0.0.0
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from maskline.media.codecs import TELEPHONE_EVENT, Codec, identify
@@ -27,8 +28,9 @@ MEDIA_LINES_MAX: Final = 16  # a device offers two or three; each costs a line i
 FORMATS_MAX: Final = 64
 PTIMES_MS: Final = frozenset({10, 20, 30, 40, 60})  # any other value would be a channel between the parties
 PLAIN_PROTOCOLS: Final = frozenset({"RTP/AVP", "RTP/AVPF"})
+# Devices say the same few things: each cache holds what was valid, so a hostile one only pushes entries out.
+CACHE_SIZE: Final = 256
 
-_LINE = re.compile(r"([a-z])=(.*)", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,64}", re.ASCII)
 _PROTOCOL = re.compile(r"[A-Za-z0-9.+-]{1,16}(?:/[A-Za-z0-9.+-]{1,16}){0,3}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,20}", re.ASCII)
@@ -36,6 +38,7 @@ _PORT = re.compile(r"([0-9]{1,5})(?:/1)?", re.ASCII)
 _RTPMAP = re.compile(r"([0-9]{1,3}) +([^ /]{1,64})/([0-9]{1,6})(?:/([0-9]{1,2}))?", re.ASCII)
 _PTIME = re.compile(r"([0-9]{1,4})(?:\.0*)?", re.ASCII)
 _DIRECTIONS: Final = {direction.value: direction for direction in Direction}
+_identify_codec = lru_cache(CACHE_SIZE)(identify)
 
 
 @dataclass(slots=True)
@@ -64,19 +67,22 @@ class _Session:
     direction: Direction | None = None
     streams: list[_Stream] = field(default_factory=list)
 
-    def take(self, key: str, value: str) -> None:
-        """Note one line."""
-        stream = self.streams[-1] if self.streams else None
-        if key == "m":
-            if len(self.streams) == MEDIA_LINES_MAX:
-                raise RemoteProtocolError("too many m-lines")
-            self.streams.append(_parse_media_line(value))
-        elif stream is None:
-            self._take_session_line(key, value)
-        elif key == "a":
-            _take_attribute(stream, value)
-        elif key == "c" and stream.connection is None:
-            stream.connection = value
+    def take(self, lines: list[str]) -> None:
+        """Note every line."""
+        stream: _Stream | None = None
+        for line in lines:
+            key, value = line[0], line[2:]
+            if key == "m":
+                if len(self.streams) == MEDIA_LINES_MAX:
+                    raise RemoteProtocolError("too many m-lines")
+                stream = _parse_media_line(value)
+                self.streams.append(stream)
+            elif stream is None:
+                self._take_session_line(key, value)
+            elif key == "a":
+                _take_attribute(stream, value)
+            elif key == "c" and stream.connection is None:
+                stream.connection = value
 
     def _take_session_line(self, key: str, value: str) -> None:
         if key == "o":
@@ -93,18 +99,16 @@ def parse_sdp(body: bytes) -> RemoteDescription:
     Raises `RemoteProtocolError`: 400 where the grammar is broken, 488 where nothing in it can be served (no
     audio over plain RTP, no codec of ours, an address that is no unicast IP literal).
     """
-    pairs = _split(body)
     session = _Session()
-    for key, value in pairs[1:]:
-        session.take(key, value)
+    session.take(_split(body)[1:])
     for index, stream in enumerate(session.streams):
         if stream.is_servable:
             return _describe(session, index)
     raise RemoteProtocolError("no audio stream over plain RTP", status_hint=488)
 
 
-def _split(body: bytes) -> list[tuple[str, str]]:
-    """Cut a body into (type, value) pairs; the first is the version line."""
+def _split(body: bytes) -> list[str]:
+    """Cut a body into lines of the form `x=value`; the first is the version line."""
     if len(body) > BODY_BYTES_MAX:
         raise RemoteProtocolError("session description too long")
     try:
@@ -113,20 +117,15 @@ def _split(body: bytes) -> list[tuple[str, str]]:
         raise RemoteProtocolError("session description is not UTF-8") from None
     if "\0" in text:
         raise RemoteProtocolError("session description holds a NUL")
-    pairs: list[tuple[str, str]] = []
-    for raw in text.split("\n"):
-        line = raw.removesuffix("\r")
-        if not line.strip():
-            continue
-        if len(pairs) == LINES_MAX:
-            raise RemoteProtocolError("session description has too many lines")
-        match = _LINE.fullmatch(line)
-        if match is None:
+    lines = [raw.removesuffix("\r") for raw in text.split("\n") if raw and not raw.isspace()]
+    if len(lines) > LINES_MAX:
+        raise RemoteProtocolError("session description has too many lines")
+    for line in lines:
+        if line[1:2] != "=" or not "a" <= line[0] <= "z":
             raise RemoteProtocolError("line without type and value")
-        pairs.append((match[1], match[2]))
-    if not pairs or pairs[0][0] != "v" or pairs[0][1].strip() != "0":
+    if not lines or lines[0][0] != "v" or lines[0][2:].strip() != "0":
         raise RemoteProtocolError("session description does not start with v=0")
-    return pairs
+    return lines
 
 
 def _parse_session_version(value: str) -> int:
@@ -139,13 +138,21 @@ def _parse_media_line(value: str) -> _Stream:
     fields = value.split()
     if len(fields) < 4 or len(fields) - 3 > FORMATS_MAX:
         raise RemoteProtocolError("m-line with too few or too many fields")
-    kind, port_text, protocol, formats = fields[0].lower(), fields[1], fields[2].upper(), fields[3:]
-    port = _PORT.fullmatch(port_text)
-    if _TOKEN.fullmatch(kind) is None or _PROTOCOL.fullmatch(protocol) is None or port is None:
+    port = _PORT.fullmatch(fields[1])
+    if port is None or int(port[1]) > 65_535:
         raise RemoteProtocolError("m-line malformed")
-    if int(port[1]) > 65_535 or not all(_TOKEN.fullmatch(each) for each in formats):
+    formats = tuple(fields[3:])
+    return _Stream(_identify_stream(fields[0].lower(), fields[2].upper(), formats), int(port[1]), formats)
+
+
+@lru_cache(CACHE_SIZE)
+def _identify_stream(kind: str, protocol: str, formats: tuple[str, ...]) -> MediaLine:
+    """Check all of an m-line but its port."""
+    if _TOKEN.fullmatch(kind) is None or _PROTOCOL.fullmatch(protocol) is None:
         raise RemoteProtocolError("m-line malformed")
-    return _Stream(MediaLine(kind, protocol, formats[0]), int(port[1]), tuple(formats))
+    if not all(_TOKEN.fullmatch(each) for each in formats):
+        raise RemoteProtocolError("m-line malformed")
+    return MediaLine(kind, protocol, formats[0])
 
 
 def _take_attribute(stream: _Stream, value: str) -> None:
@@ -153,11 +160,8 @@ def _take_attribute(stream: _Stream, value: str) -> None:
     name, _, rest = value.strip().partition(":")
     match name:
         case "rtpmap":
-            found = _RTPMAP.fullmatch(rest.strip())
-            if found is None:
-                raise RemoteProtocolError("rtpmap malformed")
-            mapping = (found[2], int(found[3]), int(found[4] or 1))
-            if stream.rtpmaps.setdefault(int(found[1]), mapping) != mapping:
+            payload_type, mapping = _parse_rtpmap(rest.strip())
+            if stream.rtpmaps.setdefault(payload_type, mapping) != mapping:
                 raise RemoteProtocolError("payload type mapped twice")
         case "ptime":
             ptime = _PTIME.fullmatch(rest.strip())
@@ -167,6 +171,15 @@ def _take_attribute(stream: _Stream, value: str) -> None:
             stream.direction = Direction(name)
         case _:
             pass
+
+
+@lru_cache(CACHE_SIZE)
+def _parse_rtpmap(text: str) -> tuple[int, tuple[str, int, int]]:
+    """Return the payload type and its name, clock rate in Hz and channels."""
+    found = _RTPMAP.fullmatch(text)
+    if found is None:
+        raise RemoteProtocolError("rtpmap malformed")
+    return int(found[1]), (found[2], int(found[3]), int(found[4] or 1))
 
 
 def _describe(session: _Session, index: int) -> RemoteDescription:
@@ -196,13 +209,20 @@ def _parse_connection(value: str | None) -> str:
     if value is None:
         raise RemoteProtocolError("no c= line")
     fields = value.split()
-    if len(fields) != 3 or fields[0].upper() != "IN" or fields[1].upper() not in {"IP4", "IP6"}:
+    if len(fields) != 3 or fields[0].upper() != "IN":
+        raise RemoteProtocolError("c= line malformed")
+    return _parse_address(fields[1].upper(), fields[2])
+
+
+@lru_cache(CACHE_SIZE)
+def _parse_address(kind: str, text: str) -> str:
+    if kind not in {"IP4", "IP6"}:
         raise RemoteProtocolError("c= line malformed")
     try:
-        address = ipaddress.ip_address(fields[2])
+        address = ipaddress.ip_address(text)
     except ValueError:
         raise RemoteProtocolError("media address is no IP literal", status_hint=488) from None
-    if address.version != (6 if fields[1].upper() == "IP6" else 4):
+    if address.version != (6 if kind == "IP6" else 4):
         raise RemoteProtocolError("c= line names the wrong address type")
     if isinstance(address, ipaddress.IPv6Address) and (address.scope_id or address.ipv4_mapped):
         raise RemoteProtocolError("media address is not plain IPv6", status_hint=488)
@@ -217,11 +237,11 @@ def _read_formats(stream: _Stream) -> tuple[tuple[Codec, ...], tuple[Codec, ...]
     events: dict[int, Codec] = {}
     seen: set[int] = set()
     for text in stream.formats:
-        if _NUMBER.fullmatch(text) is None or (payload_type := int(text)) in seen:
+        if not text.isdigit() or (payload_type := int(text)) in seen:
             continue
         seen.add(payload_type)
         name, clock_rate_hz, channels = stream.rtpmaps.get(payload_type, (None, 0, 1))
-        codec = identify(payload_type, name, clock_rate_hz, channels)
+        codec = _identify_codec(payload_type, name, clock_rate_hz, channels)
         if codec is None:
             continue
         if codec.name == TELEPHONE_EVENT:
