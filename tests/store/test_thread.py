@@ -146,6 +146,7 @@ async def test_patient_write_goes_with_an_impatient_one(
     threads: StoreThreads, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What can wait shares the commit of what cannot, and does not wait longer than that."""
+    await threads.write(_insert, "c")
     groups = _count_groups(threads, monkeypatch)
     patient = asyncio.gather(threads.write_within(TIMEOUT_S * 10, _insert, "a"))
     await asyncio.sleep(0)
@@ -154,9 +155,26 @@ async def test_patient_write_goes_with_an_impatient_one(
     assert groups == [2]
 
 
+async def test_after_a_pause_nobody_waits(threads: StoreThreads) -> None:
+    """A patient write that follows no other is done at once."""
+    assert await asyncio.wait_for(threads.write_within(TIMEOUT_S * 10, _insert, "a"), TIMEOUT_S) == "a"
+
+
 async def test_patience_ends(threads: StoreThreads) -> None:
-    """Alone, a patient write is done after its patience."""
-    assert await asyncio.wait_for(threads.write_within(0.01, _insert, "a"), TIMEOUT_S) == "a"
+    """Alone, a patient write is done when its patience after the write before it ends."""
+    assert await threads.write(_insert, "a") == "a"
+    assert await asyncio.wait_for(threads.write_within(0.01, _insert, "b"), TIMEOUT_S) == "b"
+
+
+async def test_full_group_does_not_wait(
+    threads: StoreThreads, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many patient writes as a group holds begin before their patience ends."""
+    monkeypatch.setattr(module, "GROUP_SIZE_MAX", 3)
+    await threads.write(_insert, "first")
+    patient = asyncio.gather(*(threads.write_within(TIMEOUT_S * 10, _insert, name) for name in "abc"))
+    assert await asyncio.wait_for(patient, TIMEOUT_S) == ["a", "b", "c"]
+    assert _names(store) == {"first", "a", "b", "c"}
 
 
 async def test_cancelled_caller_does_not_disturb_the_others(threads: StoreThreads, store: Store) -> None:
@@ -199,13 +217,14 @@ async def test_big_queues_are_split_into_groups(
 async def test_close_finishes_what_waits(store: Store) -> None:
     """Everything asked for before `close` is done and answered; afterwards requests are refused."""
     threads = StoreThreads(store)
+    await threads.write(_insert, "0")
     gathered = asyncio.gather(
-        *(threads.write_within(TIMEOUT_S * 10, _insert, f"{index}") for index in range(5)),
+        *(threads.write_within(TIMEOUT_S * 10, _insert, f"{index}") for index in range(1, 5)),
         threads.read(lambda tx: str(tx.row(COUNT))),
     )
     await asyncio.sleep(0)
     await threads.close()
-    assert len(await asyncio.wait_for(gathered, TIMEOUT_S)) == 6
+    assert len(await asyncio.wait_for(gathered, TIMEOUT_S)) == 5
     assert len(_names(store)) == 5
     for refused in (threads.write, threads.read, threads.look_up):
         with pytest.raises(StoreUnavailableError):

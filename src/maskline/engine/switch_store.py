@@ -21,7 +21,7 @@ from maskline.workflows.trunks import load_trunks
 
 T = TypeVar("T")
 
-CLAIM_PATIENCE_S = 0.002  # claims of one moment share a commit; far below what a caller can notice
+CLAIM_PATIENCE_S = 0.006  # claims share 166 commits a second at most; after a pause a claim waits for none
 PATIENCE_S = 0.05  # what nobody waits for shares a commit; a claim that comes meanwhile takes it along
 
 
@@ -38,7 +38,7 @@ class Threads(Protocol):
         """Call `work(tx, *args)` in a write transaction; returns after its commit."""
 
     async def write_within(self, patience_s: float, work: Callable[..., T], /, *args: Any) -> T:
-        """Do as `write`, but begin within `patience_s`, in the order asked for."""
+        """Do as `write`, but begin only `patience_s` after the last commit began, or with another; in order."""
 
 
 class WorkflowStore:

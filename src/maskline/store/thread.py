@@ -1,9 +1,9 @@
 """Workflows for asynchronous callers: one writing thread with group commit, and reading threads.
 
-While the writer waits for the disk, or for as long as the most impatient request allows, requests
-gather; it then runs all of them in one transaction, a savepoint each, and answers after that one commit.
-A commit costs some 0.2 ms of CPU and a switch to the thread and back as much again, a workflow in it
-0.05 ms: so whoever can wait some milliseconds should.
+While the writer waits for the disk, or until the most impatient request is due, requests gather; it then
+runs all of them in one transaction and answers after that one commit. A commit costs some 0.2 ms of CPU and
+a switch to the thread and back as much again, a workflow in it 0.05 ms: so whoever can wait some
+milliseconds should. The loop plans the groups, so that the writer is woken once for each.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
 
 from maskline.errors import AppError
@@ -62,9 +62,13 @@ class StoreThreads:
         self._store = store
         self._loop = asyncio.get_running_loop()
         self._reads: SimpleQueue[_Job | None] = SimpleQueue()
-        self._writes: deque[_Job] = deque()
-        self._wake: SimpleQueue[None] = SimpleQueue()
-        self._wake_at_mono_s = math.inf  # when the writer will look at `_writes` by itself
+        self._groups: SimpleQueue[list[_Job] | None] = SimpleQueue()  # one at a time
+        self._writes: deque[_Job] = deque()  # not in a group yet
+        self._timer: tuple[float, asyncio.TimerHandle] | None = None  # when the next group begins
+        self._began_mono_s = -math.inf  # when the last one did
+        self._is_writing = False
+        self._idle = asyncio.Event()  # nothing is written or waits for it
+        self._idle.set()
         self._waiting_count = 0
         self._is_closed = False
         self._threads = [
@@ -98,15 +102,14 @@ class StoreThreads:
     async def write_within(
         self, patience_s: float, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Do as `write` does, but start within `patience_s`, together with others that come meanwhile.
+        """Do as `write` does, but begin no sooner than `patience_s` after the last group, unless another one does.
 
-        For what nobody waits for, such as the record of a finished call; it shares a commit that comes anyway.
+        So what comes after a pause begins at once, and what comes in numbers shares commits.
         """
-        job = self._admit(work, args, kwargs, time.monotonic() + patience_s)
+        job = self._admit(work, args, kwargs, self._began_mono_s + patience_s)
         self._writes.append(job)
-        if job.due_mono_s < self._wake_at_mono_s:
-            self._wake_at_mono_s = -math.inf  # one word is enough
-            self._wake.put(None)
+        self._idle.clear()
+        self._plan(job.due_mono_s)
         result: T = await job.future
         return result
 
@@ -132,6 +135,37 @@ class StoreThreads:
         self._waiting_count += 1
         return _Job(self._loop.create_future(), work, args, kwargs, due_mono_s)
 
+    def _plan(self, due_mono_s: float) -> None:
+        """See that a group begins by then; while one is being written, the next is planned afterwards."""
+        if self._is_writing:
+            return
+        if self._is_closed or len(self._writes) >= GROUP_SIZE_MAX:
+            due_mono_s = -math.inf
+        if self._timer is not None:
+            if self._timer[0] <= due_mono_s:
+                return
+            self._timer[1].cancel()
+        wait_s = max(
+            0.0, due_mono_s - time.monotonic()
+        )  # at 0 still after this turn of the loop: for company
+        self._timer = (due_mono_s, self._loop.call_later(wait_s, self._begin_group))
+
+    def _begin_group(self) -> None:
+        """Give all that wait to the writing thread: it wakes once a group."""
+        self._timer = None
+        self._is_writing = True
+        self._began_mono_s = time.monotonic()
+        count = min(len(self._writes), GROUP_SIZE_MAX)
+        self._groups.put([self._writes.popleft() for _ in range(count)])
+
+    def _group_done(self, done: list[_Done]) -> None:
+        self._is_writing = False
+        if self._writes:
+            self._plan(min(job.due_mono_s for job in self._writes))
+        else:
+            self._idle.set()
+        self._deliver(done)
+
     def _deliver(self, done: list[_Done]) -> None:
         """In the loop's thread: answer the callers who still wait."""
         self._waiting_count -= len(done)
@@ -143,15 +177,15 @@ class StoreThreads:
             else:
                 future.set_exception(error)
 
-    def _hand_over(self, done: list[_Done]) -> None:
-        self._loop.call_soon_threadsafe(self._deliver, done)
-
     async def close(self) -> None:
         """Finish what waits, then stop the threads."""
         if self._is_closed:
             return
         self._is_closed = True
-        self._wake.put(None)
+        if self._writes:
+            self._plan(-math.inf)
+        await self._idle.wait()
+        self._groups.put(None)
         for _ in range(READER_COUNT):
             self._reads.put(None)
         for thread in self._threads:
@@ -162,28 +196,12 @@ class StoreThreads:
 
     def _read_forever(self) -> None:
         while (job := self._reads.get()) is not None:
-            self._hand_over([_run_alone(job, self._store.read)])
+            done = [_run_alone(job, self._store.read)]
+            self._loop.call_soon_threadsafe(self._deliver, done)
 
     def _write_forever(self) -> None:
-        while group := self._next_group():
-            self._hand_over(self._commit(group))
-
-    def _next_group(self) -> list[_Job]:
-        """Wait until a job is due and take all that wait with it; empty when the store is closing."""
-        while True:
-            # From here on every new job wakes us, until we have seen which is due first.
-            self._wake_at_mono_s = math.inf
-            due = min((job.due_mono_s for job in self._writes.copy()), default=math.inf)
-            remaining_s = due - time.monotonic()
-            if remaining_s <= 0 or self._is_closed or len(self._writes) >= GROUP_SIZE_MAX:
-                self._wake_at_mono_s = -math.inf  # we look again after the commit in any case
-                count = min(len(self._writes), GROUP_SIZE_MAX)
-                return [self._writes.popleft() for _ in range(count)]
-            self._wake_at_mono_s = due
-            try:
-                self._wake.get(timeout=None if due == math.inf else remaining_s)
-            except Empty:
-                continue
+        while (group := self._groups.get()) is not None:
+            self._loop.call_soon_threadsafe(self._group_done, self._commit(group))
 
     def _commit(self, group: list[_Job]) -> list[_Done]:
         """Run a group in one transaction; when one of it fails, undo all and run them one by one.
