@@ -197,7 +197,11 @@ def _is_on_number(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def _is_unoccupied() -> ColumnElement[bool]:
-    return ~_is_on_number(_b.party_ref.in_([bindparam("first_ref"), bindparam("second_ref")]))
+    # Asked from the parties' side: they have a few bindings, a number has thousands, and a database that has not
+    # gathered statistics yet does not know that.
+    parties = [bindparam("first_ref"), bindparam("second_ref")]
+    taken = select(_b.virtual_number_id).where(_b.released_at.is_(None), _b.party_ref.in_(parties))
+    return _n.id.not_in(taken.scalar_subquery())
 
 
 def _is_compatible(rules: Rules) -> ColumnElement[bool]:
