@@ -6,7 +6,7 @@ from tests.sip.test_dialog import TCP, UDP, invite
 from maskline.sip.errors import LocalProtocolError
 from maskline.sip.events import Flow
 from maskline.sip.message import Request
-from maskline.sip.timers import TimerHeap
+from maskline.sip.timers import TimerQueues
 from maskline.sip.transaction import Timings
 from maskline.sip.transaction_server import ServerTransaction, ServerTransactions
 from maskline.sip.transaction_tables import Input, State
@@ -20,7 +20,7 @@ class Bench:
     """A store of server transactions with everything it sends."""
 
     def __init__(self) -> None:
-        self.timers: TimerHeap[ServerTransaction] = TimerHeap()
+        self.timers: TimerQueues[ServerTransaction] = TimerQueues()
         self.sent: list[tuple[Flow, bytes]] = []
         self.acks: list[Request] = []
         self.failed: list[ServerTransaction] = []

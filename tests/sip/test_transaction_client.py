@@ -5,7 +5,7 @@ from tests.sip.test_dialog import TCP, UDP, invite
 
 from maskline.sip.events import Flow
 from maskline.sip.message import Headers, Request, Response
-from maskline.sip.timers import TimerHeap
+from maskline.sip.timers import TimerQueues
 from maskline.sip.transaction import Timings
 from maskline.sip.transaction_client import ClientTransaction, ClientTransactions, Purpose
 
@@ -14,7 +14,7 @@ class Bench:
     """A store of client transactions with everything it says."""
 
     def __init__(self) -> None:
-        self.timers: TimerHeap[ClientTransaction] = TimerHeap()
+        self.timers: TimerQueues[ClientTransaction] = TimerQueues()
         self.sent: list[bytes] = []
         self.passed: list[int] = []
         self.failures: list[int] = []

@@ -1,15 +1,17 @@
-"""Timers as data: one heap for a whole user agent, so that a driver arms one alarm.
+"""Timers as data: one set of queues for a whole user agent, so that a driver arms one alarm.
 
-A timer is cancelled by marking it; marked ones leave the heap when they come to its top, or all together when
-they are the majority.
+The delays of SIP are a handful of constants, and timers of one name and one delay come due in the order they were
+set: each such kind has a queue of its own, and nothing is ever sorted. A timer is cancelled by marking it and
+letting go of its target; marked ones leave their queue when they come to its head, or all together when they are
+its majority. Most timers of a call are cancelled, and in queues of their own they leave soon.
 """
 
+from collections import deque
 from enum import StrEnum
-from heapq import heapify, heappop, heappush
 from typing import Generic, TypeVar
 
-# Below this size dead timers cost less than looking for them.
-COMPACT_COUNT_MIN = 1_024
+# Below this size the dead timers of a queue cost less than looking for them.
+COMPACT_COUNT_MIN = 256
 
 Target = TypeVar("Target")
 
@@ -38,34 +40,79 @@ class TimerName(StrEnum):
 
 
 class Timer(Generic[Target]):
-    """One alarm: `at` is an instant of the caller's clock in seconds, `target` what it concerns."""
+    """One alarm: `at` is an instant of the caller's clock in seconds, `target` what it concerns.
 
-    __slots__ = ("at", "is_cancelled", "name", "target")
+    `number` counts timers in the order they were set. A cancelled timer has no target. No timer refers to its
+    queue: what belongs to one leg must not lead to another's.
+    """
 
-    def __init__(self, at: float, name: TimerName, target: Target) -> None:
+    __slots__ = ("at", "delay_s", "is_cancelled", "name", "number", "target")
+
+    def __init__(self, at: float, delay_s: float, name: TimerName, target: Target, number: int) -> None:
         self.at = at
+        self.delay_s = delay_s
         self.name = name
-        self.target = target
+        self.target: Target | None = target
+        self.number = number
         self.is_cancelled = False
 
 
-class TimerHeap(Generic[Target]):
-    """Timers in order of their instants; equal instants fire in the order they were set."""
+class _Queue(Generic[Target]):
+    """The timers of one name and delay, in order; some of them cancelled."""
+
+    __slots__ = ("cancelled_count", "timers")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Timer[Target]]] = []
+        self.timers: deque[Timer[Target]] = deque()
+        self.cancelled_count = 0
+
+    def first(self) -> Timer[Target] | None:
+        """Return the next timer, dropping cancelled ones before it."""
+        timers = self.timers
+        while timers and timers[0].is_cancelled:
+            timers.popleft()
+            self.cancelled_count -= 1
+        return timers[0] if timers else None
+
+    def note_cancelled(self) -> None:
+        """Count one cancelled, and drop them all when they are the majority."""
+        self.cancelled_count += 1
+        if self.cancelled_count * 2 > len(self.timers) >= COMPACT_COUNT_MIN:
+            self.timers = deque(timer for timer in self.timers if not timer.is_cancelled)
+            self.cancelled_count = 0
+
+
+class TimerQueues(Generic[Target]):
+    """Timers in order of their instants; equal instants fire in the order they were set.
+
+    The caller's clock must not go back: timers would wait for others of their kind that were set before them.
+    """
+
+    def __init__(self) -> None:
+        self._queues: dict[tuple[TimerName, float], _Queue[Target]] = {}
         self._count = 0
-        self._cancelled_count = 0
+        self._first: Timer[Target] | None = None
+        """The next timer, as far as known: looked for anew when it is None or cancelled."""
 
     def __len__(self) -> int:
         """Count the timers that will fire."""
-        return len(self._heap) - self._cancelled_count
+        return sum(len(queue.timers) - queue.cancelled_count for queue in self._queues.values())
 
-    def set(self, at: float, name: TimerName, target: Target) -> Timer[Target]:
+    @property
+    def held_count(self) -> int:
+        """Timers in memory, cancelled ones included."""
+        return sum(len(queue.timers) for queue in self._queues.values())
+
+    def set(self, now: float, delay_s: float, name: TimerName, target: Target) -> Timer[Target]:
         """Arm a timer."""
-        timer = Timer(at, name, target)
+        queue = self._queues.get((name, delay_s))
+        if queue is None:
+            queue = self._queues[name, delay_s] = _Queue()
         self._count += 1
-        heappush(self._heap, (at, self._count, timer))
+        timer = Timer(now + delay_s, delay_s, name, target, self._count)
+        queue.timers.append(timer)
+        if self._first is not None and timer.at < self._first.at:
+            self._first = timer
         return timer
 
     def cancel(self, timer: Timer[Target] | None) -> None:
@@ -73,26 +120,35 @@ class TimerHeap(Generic[Target]):
         if timer is None or timer.is_cancelled:
             return
         timer.is_cancelled = True
-        self._cancelled_count += 1
-        if self._cancelled_count * 2 > len(self._heap) >= COMPACT_COUNT_MIN:
-            self._heap = [entry for entry in self._heap if not entry[2].is_cancelled]
-            heapify(self._heap)
-            self._cancelled_count = 0
+        timer.target = None
+        self._queues[timer.name, timer.delay_s].note_cancelled()
 
     def next_at(self) -> float | None:
         """Return the instant of the next timer, or None."""
-        heap = self._heap
-        while heap and heap[0][2].is_cancelled:
-            heappop(heap)
-            self._cancelled_count -= 1
-        return heap[0][0] if heap else None
+        first = self._first
+        if first is None or first.is_cancelled:
+            first = self._first = self._find_first()
+        return None if first is None else first.at
 
     def pop_due(self, now: float) -> Timer[Target] | None:
         """Take the next timer whose instant has come, or None."""
         at = self.next_at()
         if at is None or at > now:
             return None
-        timer = heappop(self._heap)[2]
+        timer = self._first
+        assert timer is not None, "it has an instant"
+        self._queues[timer.name, timer.delay_s].timers.popleft()
         # A fired timer counts as cancelled, so that cancelling it later is harmless.
         timer.is_cancelled = True
+        self._first = None
         return timer
+
+    def _find_first(self) -> Timer[Target] | None:
+        found: Timer[Target] | None = None
+        for queue in self._queues.values():
+            first = queue.first()
+            if first is None:
+                continue
+            if found is None or first.at < found.at or (first.at == found.at and first.number < found.number):
+                found = first
+        return found

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from maskline.sip.events import Flow
 from maskline.sip.message import Request, Response
-from maskline.sip.timers import Timer, TimerHeap, TimerName
+from maskline.sip.timers import Timer, TimerName, TimerQueues
 from maskline.sip.transaction_tables import Action, Input, State, Table, look_up
 
 # Timers B, F, H, J, L and M, and the wait for an ACK, are all 64*T1 (RFC 3261, table 4; RFC 6026, 7).
@@ -79,7 +79,7 @@ T = TypeVar("T", bound=Transaction)
 class TransactionStore(Generic[T]):
     """Live transactions of one kind, by key. The owner feeds messages and due timers; `send` puts bytes out."""
 
-    def __init__(self, timings: Timings, timers: TimerHeap[Any], send: Send) -> None:
+    def __init__(self, timings: Timings, timers: TimerQueues[Any], send: Send) -> None:
         self._timings = timings
         self._timers = timers
         self._send = send
@@ -112,6 +112,7 @@ class TransactionStore(Generic[T]):
 
     def timer_due(self, timer: Timer[T], now: float) -> None:
         """Feed a timer that came due."""
+        assert timer.target is not None, "it was not cancelled"
         self.step(timer.target, _INPUT_BY_TIMER[timer.name], None, now)
 
     def flow_closed(self, flow: Flow, now: float) -> None:
@@ -122,7 +123,10 @@ class TransactionStore(Generic[T]):
 
     def _forget(self, transaction: T) -> None:
         del self.live[transaction.key]
-        self._timers.cancel(transaction.lingering)
+        for timer in (transaction.retransmission, transaction.timeout, transaction.lingering):
+            self._timers.cancel(timer)
+        # Timers and transactions refer to each other; apart, they are freed at once.
+        transaction.retransmission = transaction.timeout = transaction.lingering = None
 
     def _replay(self, transaction: T, _message: object, _now: float) -> None:
         if transaction.data:
@@ -143,10 +147,10 @@ class TransactionStore(Generic[T]):
 
     def _arm(self, transaction: T, interval_s: float, now: float) -> None:
         transaction.interval_s = interval_s
-        transaction.retransmission = self._timers.set(now + interval_s, TimerName.RETRANSMIT, transaction)
+        transaction.retransmission = self._timers.set(now, interval_s, TimerName.RETRANSMIT, transaction)
 
     def _start_timeout(self, transaction: T, _message: object, now: float) -> None:
-        transaction.timeout = self._timers.set(now + self._timings.timeout_s, TimerName.TIMEOUT, transaction)
+        transaction.timeout = self._timers.set(now, self._timings.timeout_s, TimerName.TIMEOUT, transaction)
 
     def _stop_retransmit(self, transaction: T, _message: object, _now: float) -> None:
         self._timers.cancel(transaction.retransmission)
@@ -166,9 +170,10 @@ class TransactionStore(Generic[T]):
         self._linger(transaction, self._timings.timeout_s, now)
 
     def _linger_2xx(self, transaction: T, _message: object, now: float) -> None:
-        at = now + self._timings.timeout_s
-        transaction.lingering = self._timers.set(at, TimerName.LINGER, transaction)
+        self._absorb(transaction, self._timings.timeout_s, now)
 
     def _linger(self, transaction: T, duration_s: float, now: float) -> None:
-        at = now if transaction.flow.is_reliable else now + duration_s
-        transaction.lingering = self._timers.set(at, TimerName.LINGER, transaction)
+        self._absorb(transaction, 0.0 if transaction.flow.is_reliable else duration_s, now)
+
+    def _absorb(self, transaction: T, duration_s: float, now: float) -> None:
+        transaction.lingering = self._timers.set(now, duration_s, TimerName.LINGER, transaction)

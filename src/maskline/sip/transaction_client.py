@@ -10,7 +10,7 @@ from typing import Any
 from maskline.sip.events import Flow, LegID, RequestID
 from maskline.sip.message import Request, Response
 from maskline.sip.render import render
-from maskline.sip.timers import TimerHeap
+from maskline.sip.timers import TimerQueues
 from maskline.sip.transaction import Send, Timings, Transaction, TransactionStore
 from maskline.sip.transaction_tables import INVITE_CLIENT, NON_INVITE_CLIENT, Action, Input, State
 from maskline.sip.user_agent_messages import build_failure_ack
@@ -64,7 +64,7 @@ class ClientTransactions(TransactionStore[ClientTransaction]):
     def __init__(
         self,
         timings: Timings,
-        timers: TimerHeap[Any],
+        timers: TimerQueues[Any],
         send: Send,
         *,
         on_response: Callable[[ClientTransaction, Response, float], None],

@@ -10,7 +10,7 @@ from maskline.sip.events import Flow, LegID
 from maskline.sip.headers import MAGIC_COOKIE, Via
 from maskline.sip.message import Request, Response
 from maskline.sip.render import render
-from maskline.sip.timers import TimerHeap
+from maskline.sip.timers import TimerQueues
 from maskline.sip.transaction import Send, Timings, Transaction, TransactionStore
 from maskline.sip.transaction_tables import INVITE_SERVER, NON_INVITE_SERVER, Action, Input, State
 from maskline.sip.user_agent_messages import ReplyHead, reply_head
@@ -54,7 +54,7 @@ class ServerTransactions(TransactionStore[ServerTransaction]):
     def __init__(
         self,
         timings: Timings,
-        timers: TimerHeap[Any],
+        timers: TimerQueues[Any],
         send: Send,
         *,
         on_ack: Callable[[ServerTransaction, Request, float], None],

@@ -8,7 +8,7 @@ from maskline.sip.errors import LocalProtocolError
 from maskline.sip.events import Event, Flow, LegID, Released, RequestID
 from maskline.sip.message import Request
 from maskline.sip.render import render
-from maskline.sip.timers import TimerHeap, TimerName
+from maskline.sip.timers import TimerName, TimerQueues
 from maskline.sip.transaction import Timings
 from maskline.sip.transaction_client import ClientTransaction, ClientTransactions, Purpose
 from maskline.sip.transaction_server import MergeKey, ServerTransaction, ServerTransactions
@@ -45,7 +45,7 @@ class Core:
         self.is_trusted = is_trusted
         self.are_peers = are_peers
         self.timings = Timings(settings.t1_s, settings.t2_s, settings.t4_s)
-        self.timers: TimerHeap[Any] = TimerHeap()
+        self.timers: TimerQueues[Any] = TimerQueues()
         self.writer = Writer(settings)
         self.random_bytes = random_bytes
         self.out: list[tuple[Flow, bytes]] = []
@@ -133,7 +133,7 @@ class Core:
             self.forget_hosts(leg.hosts)
         else:
             # Somebody else's route: what it sends again must still find its absorbing transaction.
-            self.timers.set(now + self.timings.timeout_s, TimerName.FORGET_HOSTS, leg.hosts)
+            self.timers.set(now, self.timings.timeout_s, TimerName.FORGET_HOSTS, leg.hosts)
         self.stop_waiting_for_ack(leg)
         self.timers.cancel(leg.provisional)
         self.events.append(Released(leg=leg.id))
@@ -150,7 +150,7 @@ class Core:
         key = invite.merge_key
         if key is not None and len(self.endings) < ENDING_COUNT_MAX:
             self.endings[key] = ending
-            self.timers.set(now + self.timings.timeout_s, TimerName.FORGET_ENDING, key)
+            self.timers.set(now, self.timings.timeout_s, TimerName.FORGET_ENDING, key)
 
     def stop_waiting_for_ack(self, leg: Leg) -> None:
         """Send the 2xx no more."""

@@ -66,7 +66,7 @@ class IncomingLegs:
         """Say that it rings, and when to say so again."""
         core = self._core
         core.respond(_invite_of(leg), 180, now, to_tag=leg.local_tag, extra=self._dialog_fields(leg))
-        leg.provisional = core.timers.set(now + PROVISIONAL_INTERVAL_S, TimerName.PROVISIONAL, leg)
+        leg.provisional = core.timers.set(now, PROVISIONAL_INTERVAL_S, TimerName.PROVISIONAL, leg)
 
     def answer(self, leg: Leg, sdp: bytes, now: float) -> None:
         """Send 200 with SDP, again and again until its ACK."""

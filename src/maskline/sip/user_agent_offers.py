@@ -166,7 +166,7 @@ class Offers:
         """A re-INVITE that is only ever told to wait is given up after another 64*T1, as if never answered."""
         if not transaction.is_bounded:
             transaction.is_bounded = True
-            self._core.timers.set(now + self._core.timings.timeout_s, TimerName.CANCEL_WAIT, transaction)
+            self._core.timers.set(now, self._core.timings.timeout_s, TimerName.CANCEL_WAIT, transaction)
 
     def _glare(self, leg: Leg, *, has_offer: bool, is_update: bool) -> int | None:
         """Return the status an offer gets that crosses another one; None when it may come in."""

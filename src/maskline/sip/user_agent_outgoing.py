@@ -260,7 +260,7 @@ class OutgoingLegs:
         branch = cancel.via.branch or ""
         core.clients.start(cancel, transaction.flow, Purpose.CANCEL, None, now, branch=branch)
         # The timer's target is the transaction: it outlives the leg.
-        core.timers.set(now + core.timings.timeout_s, TimerName.CANCEL_WAIT, transaction)
+        core.timers.set(now, core.timings.timeout_s, TimerName.CANCEL_WAIT, transaction)
 
 
 def retry_after_of(message: Message) -> int | None:

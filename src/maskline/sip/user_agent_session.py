@@ -47,8 +47,8 @@ class Sessions:
             is_offer=is_offer,
         )
         # Over TCP too: the ACK may still be lost behind a proxy (13.3.1.4).
-        waiting.repetition = core.timers.set(now + waiting.interval_s, TimerName.REPEAT_2XX, leg)
-        waiting.wait = core.timers.set(now + core.timings.timeout_s, TimerName.ACK_WAIT, leg)
+        waiting.repetition = core.timers.set(now, waiting.interval_s, TimerName.REPEAT_2XX, leg)
+        waiting.wait = core.timers.set(now, core.timings.timeout_s, TimerName.ACK_WAIT, leg)
         leg.unacknowledged = waiting
 
     def repeat_2xx(self, leg: Leg, now: float) -> None:
@@ -57,7 +57,7 @@ class Sessions:
         assert waiting is not None, "the timer is cancelled with the wait"
         self._core.send(waiting.flow, waiting.data)
         waiting.interval_s = min(waiting.interval_s * 2, self._core.timings.t2_s)
-        waiting.repetition = self._core.timers.set(now + waiting.interval_s, TimerName.REPEAT_2XX, leg)
+        waiting.repetition = self._core.timers.set(now, waiting.interval_s, TimerName.REPEAT_2XX, leg)
 
     def ack_missing(self, leg: Leg, now: float) -> None:
         """End a leg whose 2xx was never acknowledged."""
