@@ -3,13 +3,16 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from maskline.core.call.commands import Command
 from maskline.core.call.state import Phase
 from maskline.core.masking import NewMaskingSession
 from maskline.core.termination import Reason
-from maskline.engine.switch import SwitchLimits, SwitchSettings
+from maskline.engine.call import Call
+from maskline.engine.switch import TELL, SwitchLimits, SwitchSettings
 from maskline.sip import events as sip
 from maskline.sip.events import LegID
 from maskline.store.engine import Store
@@ -353,3 +356,13 @@ def test_bug_in_one_call_spares_the_others(world: World, monkeypatch: pytest.Mon
     world.run(2.0)
     assert len(world.asha.seen(sip.Answered)) == 1
     assert reasons(world.store) == [Reason.INTERNAL_ERROR]
+
+
+def test_every_command_is_carried_out() -> None:
+    """There is no command of the call machine that its driver does not know."""
+    assert set(Call.PERFORM) == set(get_args(Command))
+
+
+def test_every_event_of_a_leg_is_told() -> None:
+    """What a leg says reaches its call, but for the two events that belong to no call."""
+    assert set(TELL) == set(get_args(sip.Event)) - {sip.IncomingInvite, sip.RequestAnswered}

@@ -3,9 +3,9 @@
 No rule of the business is here: which command follows which event is `core.call.machine`'s.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any, ClassVar, assert_never
 
 import structlog
 
@@ -124,39 +124,12 @@ class Call:
                 pass
 
     def _perform(self, command: do.Command) -> None:
-        agent, now = self._context.user_agent, self._context.clock.mono_s()
-        match command:
-            case do.ClaimSession():
-                self._run(self._claim())
-            case do.OpenMedia():
-                self._run(self._open_media())
-            case do.Originate():
-                self._originate()
-            case do.RingCaller():
-                agent.ring(self.legs[Side.A], now)
-            case do.PrepareBridge():
-                self._run(self._prepare_bridge())
-            case do.AnswerCaller():
-                self._answer_caller()
-            case do.RefuseCaller(status, retry_after_s):
-                agent.refuse(self.legs[Side.A], status, now, retry_after_s=retry_after_s)
-            case do.HangUp(side, q850):
-                agent.hang_up(self.legs[side], now, q850=q850)
-            case do.CloseMedia():
-                self._run(self.media.close())
-            case do.ArmTimer(timer, at):
-                self._cancel(timer)
-                self._timers[timer] = self._context.runner.call_at(at, lambda: self._timer_fired(timer))
-            case do.CancelTimer(timer):
-                self._cancel(timer)
-            case do.WriteRecord(record):
-                self._write(lambda: self._context.store.finish(record))
-            case do.WriteRefusal(refused):
-                self._write(lambda: self._context.store.record_refusal(refused))
-            case do.Forget():
-                self._context.forget(self)
-            case _:
-                assert_never(command)
+        self.PERFORM[type(command)](self, command)
+
+    def _arm(self, command: do.ArmTimer) -> None:
+        timer = command.timer
+        self._cancel(timer)
+        self._timers[timer] = self._context.runner.call_at(command.at, lambda: self._timer_fired(timer))
 
     def _cancel(self, timer: Timer) -> None:
         if (armed := self._timers.pop(timer, None)) is not None:
@@ -259,10 +232,27 @@ class Call:
         agent = self._context.user_agent
         agent.answer(self.legs[Side.A], self._sdp_for_a, self._context.clock.mono_s())
         try:
-            a, b = (agent.snapshot(self.legs[side]).to_json() for side in Side)
+            a, b = (agent.snapshot(self.legs[side]).to_json() for side in (Side.A, Side.B))
         except LocalProtocolError:
             return  # a leg ended this very moment: its event is on the way and nothing is left to end
         self._run(self._context.store.save_dialogs(self.plan.call_id, a, b, self._context.clock.now_us()))
+
+    def _ring_caller(self) -> None:
+        self._context.user_agent.ring(self.legs[Side.A], self._context.clock.mono_s())
+
+    def _refuse_caller(self, command: do.RefuseCaller) -> None:
+        agent, now = self._context.user_agent, self._context.clock.mono_s()
+        agent.refuse(self.legs[Side.A], command.status, now, retry_after_s=command.retry_after_s)
+
+    def _hang_up(self, command: do.HangUp) -> None:
+        now = self._context.clock.mono_s()
+        self._context.user_agent.hang_up(self.legs[command.side], now, q850=command.q850)
+
+    def _write_record(self, command: do.WriteRecord) -> None:
+        self._write(lambda: self._context.store.finish(command.record))
+
+    def _write_refusal(self, command: do.WriteRefusal) -> None:
+        self._write(lambda: self._context.store.record_refusal(command.refused))
 
     # --- what the legs say ----------------------------------------------------------------------------------
 
@@ -340,3 +330,23 @@ class Call:
         if self.state.phase is Phase.BRIDGED:
             passed_on = status if status in {488, 491} else 488
             self._context.user_agent.reject_offer(self.legs[asked], passed_on, self._context.clock.mono_s())
+
+    # --- the table ------------------------------------------------------------------------------------------
+
+    # How each command is carried out: a call has some twenty, and a `match` tries class after class.
+    PERFORM: ClassVar[Mapping[type[do.Command], Callable[["Call", Any], None]]] = {
+        do.ClaimSession: lambda self, _: self._run(self._claim()),
+        do.OpenMedia: lambda self, _: self._run(self._open_media()),
+        do.Originate: lambda self, _: self._originate(),
+        do.RingCaller: lambda self, _: self._ring_caller(),
+        do.PrepareBridge: lambda self, _: self._run(self._prepare_bridge()),
+        do.AnswerCaller: lambda self, _: self._answer_caller(),
+        do.RefuseCaller: _refuse_caller,
+        do.HangUp: _hang_up,
+        do.CloseMedia: lambda self, _: self._run(self.media.close()),
+        do.ArmTimer: _arm,
+        do.CancelTimer: lambda self, command: self._cancel(command.timer),
+        do.WriteRecord: _write_record,
+        do.WriteRefusal: _write_refusal,
+        do.Forget: lambda self, _: self._context.forget(self),
+    }

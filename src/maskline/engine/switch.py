@@ -8,7 +8,7 @@ timer, the end of some work) ends in `pump`, which lets the user agent's events 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import assert_never
+from typing import Any, assert_never
 
 import structlog
 
@@ -204,21 +204,18 @@ class Switch:
         self.pump()
 
     def _dispatch(self, event: sip.Event) -> None:
-        match event:
-            case sip.IncomingInvite():
-                self._arrived(event)
-                return
-            case sip.RequestAnswered():
-                return
-            case _:
-                pass
+        if isinstance(event, sip.IncomingInvite):
+            self._arrived(event)
+            return
+        if isinstance(event, sip.RequestAnswered):
+            return
         known = self._legs.get(event.leg)
         if known is not None:
             call, side = known
             if isinstance(event, sip.Released):
                 self._legs.pop(event.leg, None)
             try:
-                _tell(call, side, event)
+                TELL[type(event)](call, side, event)
             except Exception:  # noqa: BLE001  # the boundary of one call: the others' events still come
                 _log.exception(
                     "call.event_failed", call_id=call.plan.call_id, event_kind=type(event).__name__
@@ -406,32 +403,29 @@ def _report_failure(result: Exception | None) -> None:
         _log.error("call.refusal_not_recorded", exc_info=result)
 
 
-def _tell(call: Call, side: Side, event: sip.Event) -> None:
-    """Translate what a leg says into what the call machine knows."""
-    match event:
-        case sip.Progressed(status=status):
-            call.feed(on.LegProgressed(status))
-        case sip.Answered(sdp=sdp):
-            call.callee_answered(sdp)
-        case sip.Failed(status=status, q850=q850, is_local=is_local):
-            call.feed(on.LegFailed(status, q850, is_local))
-        case sip.Cancelled():
-            call.feed(on.LegEnded(side, on.LegEnd.CANCEL))
-        case sip.HungUp(cause=cause, q850=q850):
-            call.feed(on.LegEnded(side, on.LegEnd(cause.value), q850))
-        case sip.Acknowledged(sdp=sdp):
-            call.acknowledged(side, sdp)
-        case sip.OfferReceived(sdp=sdp, is_update=is_update):
-            call.offer_received(side, sdp, is_update=is_update)
-        case sip.OfferAnswered(sdp=sdp):
-            call.offer_answered(side, sdp)
-        case sip.OfferRejected(status=status):
-            call.offer_rejected(side, status)
-        case sip.Released():
-            call.feed(on.LegReleased(side))
-        case sip.InfoReceived():
-            pass  # an INFO body never crosses (I5); digits matter only to PIN entry
-        case sip.IncomingInvite() | sip.RequestAnswered():
-            raise AssertionError(f"{type(event).__name__} belongs to no call")
-        case _:
-            assert_never(event)
+def _ended(call: Call, side: Side, event: sip.HungUp) -> None:
+    call.feed(on.LegEnded(side, on.LegEnd(event.cause.value), event.q850))
+
+
+def _failed(call: Call, _side: Side, event: sip.Failed) -> None:
+    call.feed(on.LegFailed(event.status, event.q850, event.is_local))
+
+
+def _offered(call: Call, side: Side, event: sip.OfferReceived) -> None:
+    call.offer_received(side, event.sdp, is_update=event.is_update)
+
+
+TELL: Mapping[type[sip.Event], Callable[[Call, Side, Any], None]] = {
+    sip.Progressed: lambda call, _, event: call.feed(on.LegProgressed(event.status)),
+    sip.Answered: lambda call, _, event: call.callee_answered(event.sdp),
+    sip.Failed: _failed,
+    sip.Cancelled: lambda call, side, _: call.feed(on.LegEnded(side, on.LegEnd.CANCEL)),
+    sip.HungUp: _ended,
+    sip.Acknowledged: lambda call, side, event: call.acknowledged(side, event.sdp),
+    sip.OfferReceived: _offered,
+    sip.OfferAnswered: lambda call, side, event: call.offer_answered(side, event.sdp),
+    sip.OfferRejected: lambda call, side, event: call.offer_rejected(side, event.status),
+    sip.Released: lambda call, side, _: call.feed(on.LegReleased(side)),
+    sip.InfoReceived: lambda *_: None,  # an INFO body never crosses (I5); digits matter only to PIN entry
+}
+"""What a leg says, told to its call in the call machine's words."""

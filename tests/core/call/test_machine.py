@@ -1,7 +1,6 @@
 """The call machine: every cell of its table, every way out, and random walks."""
 
 import itertools
-from dataclasses import replace
 from typing import TypeVar
 
 import pytest
@@ -265,7 +264,7 @@ def test_every_cell_is_defined_or_refused() -> None:
     """A pair in the table leads to a phase; one outside raises and leaves the state as it was."""
     for phase, event in itertools.product(Phase, EVENTS):
         before = at(phase)
-        kept = replace(before)
+        kept = before._replace()
         early_limit = isinstance(event, on.TimerFired) and event.timer in (Timer.LIMIT_A, Timer.LIMIT_B)
         if type(event) not in TABLE[phase] or (early_limit and phase not in (Phase.BRIDGED, Phase.ENDED)):
             with pytest.raises(ImpossibleEventError):

@@ -10,7 +10,6 @@ The table at the end is the whole machine: a pair (phase, event) that is not in 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, assert_never
 
 from maskline.core.call import commands as do
@@ -31,6 +30,7 @@ STEP_TIMEOUT_S = (
 RINGING_STATUSES = frozenset({180, 183})
 _TIMERS_BEFORE_BRIDGE = (Timer.STEP, Timer.RING, Timer.WINDOW)
 _TIMERS_OF_BRIDGE = (Timer.LIMIT_A, Timer.LIMIT_B)
+_CANCEL = {timer: do.CancelTimer(timer) for timer in Timer}
 
 _CLAIM_REFUSED = {
     on.ClaimRefusal.BUSY: Reason.SESSION_BUSY,
@@ -83,7 +83,7 @@ def step(state: CallState, event: on.Event, now: int) -> Step:
 
 
 def _claimed(state: CallState, event: on.CallClaimed, _now: int) -> Step:
-    opening = replace(state, phase=Phase.OPENING, is_claim_open=False)
+    opening = state._replace(phase=Phase.OPENING, is_claim_open=False)
     if event.window_ends_at == state.plan.window_ends_at:
         return opening, (do.OpenMedia(),)
     return opening, (do.ArmTimer(Timer.WINDOW, event.window_ends_at), do.OpenMedia())
@@ -101,28 +101,28 @@ def _media_refused(state: CallState, event: on.MediaRefused, now: int) -> Step:
 
 def _media_opened(state: CallState, _event: on.MediaOpened, now: int) -> Step:
     ring_ends_at = now + state.plan.ring_timeout_s * US_PER_S
-    dialling = replace(state, phase=Phase.DIALLING, has_leg_b=True)
-    return dialling, (do.CancelTimer(Timer.STEP), do.Originate(), do.ArmTimer(Timer.RING, ring_ends_at))
+    dialling = state._replace(phase=Phase.DIALLING, has_leg_b=True)
+    return dialling, (_CANCEL[Timer.STEP], do.Originate(), do.ArmTimer(Timer.RING, ring_ends_at))
 
 
 def _rang(state: CallState, event: on.LegProgressed, now: int) -> Step:
     if event.status not in RINGING_STATUSES:
         return state, ()
-    return replace(state, phase=Phase.RINGING, ringing_at=now), (do.RingCaller(),)
+    return state._replace(phase=Phase.RINGING, ringing_at=now), (do.RingCaller(),)
 
 
 def _answered(state: CallState, _event: on.LegAnswered, now: int) -> Step:
-    joining = replace(state, phase=Phase.JOINING, callee_answered_at=now)
+    joining = state._replace(phase=Phase.JOINING, callee_answered_at=now)
     deadline = do.ArmTimer(Timer.STEP, now + STEP_TIMEOUT_S * US_PER_S)
-    return joining, (do.CancelTimer(Timer.RING), deadline, do.PrepareBridge())
+    return joining, (_CANCEL[Timer.RING], deadline, do.PrepareBridge())
 
 
 def _bridge_prepared(state: CallState, _event: on.BridgePrepared, now: int) -> Step:
     limit_us = state.plan.call_time_limit_s * US_PER_S
     assert state.callee_answered_at is not None
-    return replace(state, phase=Phase.BRIDGED, bridged_at=now), (
-        do.CancelTimer(Timer.STEP),
-        do.CancelTimer(Timer.WINDOW),
+    return state._replace(phase=Phase.BRIDGED, bridged_at=now), (
+        _CANCEL[Timer.STEP],
+        _CANCEL[Timer.WINDOW],
         do.AnswerCaller(),
         do.ArmTimer(Timer.LIMIT_A, now + limit_us),
         do.ArmTimer(Timer.LIMIT_B, state.callee_answered_at + limit_us),
@@ -199,9 +199,9 @@ def _end(state: CallState, now: int, termination: Termination, *, gone: Side | N
 
     While the claim is open the record waits for it: only then is known whether the call had its session.
     """
-    ended = replace(state, phase=Phase.ENDED, ended_at=now, termination=termination)
+    ended = state._replace(phase=Phase.ENDED, ended_at=now, termination=termination)
     timers = _TIMERS_OF_BRIDGE if state.phase is Phase.BRIDGED else _TIMERS_BEFORE_BRIDGE
-    commands: list[do.Command] = [do.CancelTimer(timer) for timer in timers]
+    commands: list[do.Command] = [_CANCEL[timer] for timer in timers]
     if gone is not Side.A and Side.A not in state.released:
         commands.append(_farewell_to_caller(state, termination))
     if state.has_leg_b and gone is not Side.B and Side.B not in state.released:
@@ -219,7 +219,7 @@ def _settle(state: CallState, event: on.CallClaimed | on.ClaimRefused) -> Step:
         return state, ()
     assert state.termination is not None
     assert state.ended_at is not None
-    settled = replace(state, is_claim_open=False)
+    settled = state._replace(is_claim_open=False)
     # A database that did not answer may have taken the claim all the same: then a record frees the session.
     is_refused = isinstance(event, on.ClaimRefused) and event.reason is not on.ClaimRefusal.UNAVAILABLE
     writing: do.Command
@@ -278,7 +278,7 @@ def _record(state: CallState, termination: Termination, now: int) -> CallRecord:
 
 
 def _released(state: CallState, event: on.LegReleased, _now: int) -> Step:
-    after = replace(state, released=state.released | {event.side})
+    after = state._replace(released=state.released | {event.side})
     return after, (do.Forget(),) if after.is_forgotten else ()
 
 
