@@ -22,6 +22,8 @@ class RefusalReason(StrEnum):
     """No live session binds this caller on this number."""
     NO_COUNTERPART = "no-counterpart"
     """The registered party of a one-party session called, and nobody called it yet."""
+    PIN_REQUIRED = "pin-required"
+    """The session lets nobody through without a PIN, and there is no PIN dialogue yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,8 @@ class SessionFacts:
     ring_timeout_s: int
     call_time_limit_s: int
     is_recorded: bool
+    needs_pin: bool
+    """Whether even a registered party has to enter a PIN first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,8 @@ def decide_route(facts: RouteFacts, caller: E164 | None, now: int) -> RouteDecis
         return Refuse(reason=RefusalReason.NO_CALLER if caller is None else RefusalReason.NO_SESSION)
     if session.account_id != facts.account_id:
         return Refuse(reason=RefusalReason.NOT_LEASED)
+    if session.needs_pin:
+        return Refuse(reason=RefusalReason.PIN_REQUIRED)
     if session.callee is None:
         return Refuse(reason=RefusalReason.NO_COUNTERPART)
     return Connect(

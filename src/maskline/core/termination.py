@@ -35,6 +35,7 @@ class Reason(StrEnum):
     CALLER_IS_VIRTUAL = "caller-is-virtual"
     NO_SESSION = "no-session"
     NO_COUNTERPART = "no-counterpart"
+    PIN_REQUIRED = "pin-required"
     SESSION_BUSY = "session-busy"
     SESSION_ENDED = "session-ended"
     """The session expired or was deleted before the bridge."""
@@ -90,6 +91,7 @@ TERMINATIONS: Final[dict[Reason, TerminationRow]] = {
     Reason.CALLER_IS_VIRTUAL: TerminationRow(Result.CALLER, 21, 480, _REJECTED, 3020),
     Reason.NO_SESSION: TerminationRow(Result.CALLER, 21, 480, _REJECTED, 3020),
     Reason.NO_COUNTERPART: TerminationRow(Result.CALLER, 21, 480, _REJECTED, 3020),
+    Reason.PIN_REQUIRED: TerminationRow(Result.CALLER, 21, 480, "Confirm Key Challenge Failed", 9110),
     Reason.SESSION_BUSY: TerminationRow(Result.CALLER, 17, 486, "Busy Line", 3010),
     Reason.SESSION_ENDED: TerminationRow(Result.US, 16, 480, "Canceled", 1000),
     Reason.RING_TIMEOUT: TerminationRow(Result.CALLEE, 19, 480, "Ring Timeout Reached", 6010),

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, null, select, true, update
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, case, func, null, select, true, update
 
 from maskline.core.allocation import Candidate, PoolFacts
 from maskline.core.inventory import NumberHealth
@@ -199,7 +199,7 @@ def _is_on_number(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 def _is_unoccupied() -> ColumnElement[bool]:
     # Asked from the parties' side: they have a few bindings, a number has thousands, and a database that has not
     # gathered statistics yet does not know that.
-    parties = [bindparam("first_ref"), bindparam("second_ref")]
+    parties: list[BindParameter[str]] = [bindparam("first_ref"), bindparam("second_ref")]
     taken = select(_b.virtual_number_id).where(_b.released_at.is_(None), _b.party_ref.in_(parties))
     return _n.id.not_in(taken.scalar_subquery())
 

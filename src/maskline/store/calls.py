@@ -64,6 +64,7 @@ ROUTE: Final = Statement(
         _s.ring_timeout_s,
         _s.call_time_limit_s,
         _s.is_recorded,
+        and_(_s.has_pin, _s.is_pin_forced),
         _callee_ref,
         _callee.c.sealed,
     )
@@ -280,7 +281,9 @@ def load_route(tx: Tx, dialled: str, caller: E164 | None, now: int) -> RouteFact
     number, trunk_id, account_id, own_caller, role, start_at, end_at, session_id, *rest = row
     session = None
     if session_id is not None:
-        session_account_id, ring_timeout_s, call_time_limit_s, is_recorded, callee_ref, sealed = rest
+        session_account_id, ring_timeout_s, call_time_limit_s, is_recorded, needs_pin, callee_ref, sealed = (
+            rest
+        )
         session = SessionFacts(
             session_id=session_id,
             account_id=session_account_id,
@@ -291,6 +294,7 @@ def load_route(tx: Tx, dialled: str, caller: E164 | None, now: int) -> RouteFact
             ring_timeout_s=ring_timeout_s,
             call_time_limit_s=call_time_limit_s,
             is_recorded=bool(is_recorded),
+            needs_pin=bool(needs_pin),
         )
     return RouteFacts(
         number=DID(number),
