@@ -96,7 +96,8 @@ class TrunkSettings:
     """How to talk to one carrier.
 
     `accept` and `media_networks` are CIDR texts; no media network means: only the signalled address.
-    `codecs` are names we may offer; their order on the wire is always the same (I5). `max_calls` None means no limit of its own.
+    `codecs` are names we may offer; their order on the wire is always the same (I5).
+    `max_calls` None means no limit of its own.
     """
 
     name: str

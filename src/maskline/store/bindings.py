@@ -3,7 +3,19 @@
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, case, func, null, select, true, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    null,
+    select,
+    true,
+    update,
+)
 
 from maskline.core.allocation import Candidate, PoolFacts
 from maskline.core.inventory import NumberHealth
