@@ -15,7 +15,7 @@ from maskline.engine.call import Call
 from maskline.engine.switch import TELL, SwitchLimits, SwitchSettings
 from maskline.sip import events as sip
 from maskline.sip.events import LegID
-from maskline.store.engine import Store
+from maskline.store.engine import Store, StoreUnavailableError
 from maskline.testing.virtual_switch import VirtualSwitch
 from tests.engine.virtual_world import (
     ASHA,
@@ -343,6 +343,38 @@ def test_restarted_switch_ends_its_predecessors_call(world: World) -> None:
     assert len(world.asha.seen(sip.HungUp)) == len(world.bilal.seen(sip.HungUp)) == 1
     assert reasons(world.store)[0] == Reason.SWITCH_RESTARTED
     assert live_call_count(world.store) == 0
+
+
+async def _unavailable(*_args: object) -> None:
+    raise StoreUnavailableError
+
+
+def test_database_away_at_the_claim_refuses_the_call(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim that the database does not take is 503 with a time to come back, and leaves a record once it is back."""
+    monkeypatch.setattr(world.node.store, "claim", _unavailable)
+    world.asha.dial()
+    world.run(LONG_S)
+    (failed,) = [event for event in world.asha.events if isinstance(event, sip.Failed)]
+    assert (failed.status, failed.retry_after_s) == (503, 5)
+    assert reasons(world.store) == [Reason.OVERLOADED]
+    assert_nothing_is_left(world)
+
+
+def test_database_away_during_a_call_does_not_end_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dialogs and record are written when the database is back; the parties talk on meanwhile."""
+    monkeypatch.setattr(world.node.store, "save_dialogs", _unavailable)
+    monkeypatch.setattr(world.node.store, "finish", _unavailable)
+    leg = world.asha.dial()
+    world.run(20.0)
+    assert len(world.asha.seen(sip.Answered)) == 1
+    assert not world.asha.seen(sip.HungUp)
+    world.asha.agent.hang_up(leg, world.network.now)
+    world.run(20.0)
+    assert reasons(world.store) == []
+    monkeypatch.undo()
+    world.run(LONG_S)
+    assert reasons(world.store) == [Reason.CALLER_HUNG_UP]
+    assert_nothing_is_left(world)
 
 
 def test_bug_in_one_call_spares_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

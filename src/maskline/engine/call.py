@@ -179,7 +179,11 @@ class Call:
 
     async def _claim(self) -> on.Event:
         now = self._context.clock.now_us()
-        outcome = await self._context.store.claim(self.plan, now + LEASE_US, now)
+        try:
+            outcome = await self._context.store.claim(self.plan, now + LEASE_US, now)
+        except Exception:  # noqa: BLE001  # however it failed, the call has to hear an answer to its claim
+            _log.exception("call.claim_failed", call_id=self.plan.call_id)
+            return on.ClaimRefused(on.ClaimRefusal.UNAVAILABLE)
         match outcome:
             case CallClaimed(ends_at=ends_at):
                 return on.CallClaimed(ends_at)
@@ -235,7 +239,9 @@ class Call:
             a, b = (agent.snapshot(self.legs[side]).to_json() for side in (Side.A, Side.B))
         except LocalProtocolError:
             return  # a leg ended this very moment: its event is on the way and nothing is left to end
-        self._run(self._context.store.save_dialogs(self.plan.call_id, a, b, self._context.clock.now_us()))
+        # A database that is away for a while ends no call that talks.
+        now = self._context.clock.now_us()
+        self._write(lambda: self._context.store.save_dialogs(self.plan.call_id, a, b, now))
 
     def _ring_caller(self) -> None:
         self._context.user_agent.ring(self.legs[Side.A], self._context.clock.mono_s())
