@@ -67,9 +67,16 @@ class CallMedia:
         """
         remote = parse_sdp(offer) if offer is not None else None
         self.sides[Side.A].remote = remote
+        caller, callee = self.sides[Side.A], self.sides[Side.B]
         # Worked out before a port is spent: an offer without a common codec opens nothing.
-        build_offer_from(remote, self.policy.codecs, address="0.0.0.0", port=9, session_id=0, version=0)  # noqa: S104
-        caller = self.sides[Side.A]
+        draft = build_offer_from(
+            remote,
+            self.policy.codecs,
+            address="",  # known when the ports are
+            port=0,
+            session_id=callee.session_id,
+            version=callee.version,
+        )
         caller.party = self._party(remote)
         family_b = Family.V6 if self.policy.is_callee_v6 else Family.V4
         # A caller that offered nothing is met in the family its trunk speaks.
@@ -78,7 +85,8 @@ class CallMedia:
         if self._is_closed:  # the call ended while the relay worked; its close may have come first
             await self.relay.close(self.call_id)
             raise RelayUnavailable("call ended while its relay was opened")
-        return self._offer_to(Side.B, remote)
+        address, port = self._address(Side.B)
+        return self._say(callee, replace(draft, address=address, port=port))
 
     async def connect_callee(self, answer: bytes) -> bytes:
         """Take B's answer, tell the relay where B is, and return what A is told (an answer, or our offer).

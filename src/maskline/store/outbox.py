@@ -11,6 +11,7 @@ from .engine import Row, Tx
 from .schema import masking_session, outbox
 from .statement import Statement, insert_row
 
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 _INSERT: Final = Statement(
     insert_row(outbox, "account_id", "session_id", "call_id", "kind", "sequence", "occurred_at", "facts")
 )
@@ -58,7 +59,7 @@ def insert_event(
         kind=kind.value,
         sequence=sequence,
         occurred_at=occurred_at,
-        facts=json.dumps(facts, separators=(",", ":")),
+        facts=_encode(facts),
     )
 
 
