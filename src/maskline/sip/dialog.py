@@ -21,13 +21,15 @@ class Dialog:
     """One dialog, seen from our side.
 
     `local` and `remote` are From/To values with their tags, the remote one as the peer wrote it; they only ever go
-    back to that peer. `request_uri`, `routes` and `next_hop` say where requests go (12.2.1.1).
+    back to that peer. `request_uri`, `routes` and `next_hop` say where requests go (12.2.1.1). `hosts` are the IP
+    addresses the peer may speak from: those of its flow, its target and its route set.
     """
 
     __slots__ = (
         "call_id",
         "contact",
         "flow",
+        "hosts",
         "local",
         "local_seq",
         "local_tag",
@@ -123,12 +125,6 @@ class Dialog:
         """From, To and Call-ID of our requests."""
         return ("From", self.local), ("To", self.remote), ("Call-ID", self.call_id)
 
-    @property
-    def hosts(self) -> frozenset[str]:
-        """The IP addresses the peer may speak from: its flow, its target and its route set."""
-        uris = (self.target, *(_uri_of(route) for route in self.route_set))
-        return frozenset((self.flow.remote[0], *(uri.host for uri in uris if is_ip_address(uri.host))))
-
     def next_seq(self) -> int:
         """Count our sequence number up."""
         self.local_seq += 1
@@ -181,6 +177,8 @@ class Dialog:
                 self.request_uri = render_uri(replace(first, headers=()))
                 self.routes = (*self.route_set[1:], f"<{target_text}>")
         self.next_hop = hop_to(first, self.flow)
+        uris = (self.target, *map(_uri_of, self.route_set))
+        self.hosts = frozenset((self.flow.remote[0], *[uri.host for uri in uris if is_ip_address(uri.host)]))
 
     def snapshot(self) -> DialogSnapshot:
         """Put the dialog into a value."""

@@ -97,7 +97,8 @@ class Via:
     def with_params(self, **values: str) -> Via:
         """Return the same Via with these parameters set, each in its old place or at the end."""
         params = [(name, values.pop(name, value)) for name, value in self.params]
-        return replace(self, params=(*params, *values.items()))
+        params += values.items()
+        return Via(transport=self.transport, host=self.host, port=self.port, params=tuple(params))
 
     def __str__(self) -> str:
         return render_via(self)

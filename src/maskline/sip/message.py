@@ -35,10 +35,17 @@ class Headers:
     __slots__ = ("_addresses", "_cseq", "_from", "_index", "_items", "_to", "_via")
 
     def __init__(
-        self, items: Iterable[tuple[str, str]] = (), *, index: Mapping[str, list[str]] | None = None
+        self,
+        items: Iterable[tuple[str, str]] = (),
+        *,
+        is_canonical: bool = False,
+        index: Mapping[str, list[str]] | None = None,
     ) -> None:
-        """Take name and value pairs. `index`, values by name, says that the names are canonical already."""
-        if index is None:
+        """Take name and value pairs, with names as they come unless said to be canonical.
+
+        `index` is the same by name, for those who have it and look up a lot; the names are canonical then.
+        """
+        if not is_canonical and index is None:
             items = ((AS_WRITTEN.get(name) or canonical_name(name), value) for name, value in items)
         self._items: tuple[tuple[str, str], ...] = tuple(items)
         self._index = index
@@ -55,23 +62,21 @@ class Headers:
 
     def fields(self, name: str) -> tuple[str, ...]:
         """Return every raw value of that name, lists not split."""
-        index = self._index
-        if index is None:
-            index = self._build_index()
-        return tuple(index.get(name, ()))
+        if self._index is None:
+            return tuple(value for key, value in self._items if key == name)
+        return tuple(self._index.get(name, ()))
 
     def get(self, name: str) -> str | None:
         """Return the first raw value of that name."""
-        index = self._index
-        if index is None:
-            index = self._build_index()
-        values = index.get(name)
+        if self._index is None:
+            return next((value for key, value in self._items if key == name), None)
+        values = self._index.get(name)
         return values[0] if values else None
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return every value of that name; lists are split at their commas. Raises RemoteProtocolError."""
         values = self.fields(name)
-        if name not in LIST_HEADERS:
+        if not values or name not in LIST_HEADERS:
             return values
         if len(values) == 1:
             return split_list(values[0])
@@ -101,23 +106,14 @@ class Headers:
 
     def with_top_via(self, via: Via) -> Headers:
         """Return the same fields with the topmost Via replaced; what was parsed already stays parsed."""
-        index = dict(self._build_index() if self._index is None else self._index)
-        first, *others = index.get("Via") or [_first(None)]
-        value = ", ".join((render_via(via), *split_list(first)[1:]))
+        value = ", ".join((render_via(via), *split_list(_required(self.get("Via"), "Via"))[1:]))
         place = next(place for place, (name, _) in enumerate(self._items) if name == "Via")
-        index["Via"] = [value, *others]
-        result = Headers((*self._items[:place], ("Via", value), *self._items[place + 1 :]), index=index)
+        items = (*self._items[:place], ("Via", value), *self._items[place + 1 :])
+        result = Headers(items, is_canonical=True)
         result._via = via
         result._from, result._to, result._cseq = self._from, self._to, self._cseq
         result._addresses = self._addresses
         return result
-
-    def _build_index(self) -> Mapping[str, list[str]]:
-        index: dict[str, list[str]] = {}
-        for name, value in self._items:
-            index.setdefault(name, []).append(value)
-        self._index = index
-        return index
 
     @property
     def via(self) -> Via:

@@ -38,9 +38,9 @@ CONTENT_LENGTH_MAX: Final = 2**31 - 1
 VERSION_NOT_SUPPORTED: Final = 505
 TOO_LARGE: Final = 513
 _VERSION: Final = "SIP/2.0"
-_MANDATORY: Final = ("Via", "From", "To", "Call-ID", "CSeq")
-_ADDRESS_LISTS: Final = ("Contact", "Record-Route", "Route", "P-Asserted-Identity")
-_DELTA_SECONDS: Final = ("Expires", "Min-Expires", "Session-Expires", "Min-SE", "Retry-After")
+_MANDATORY: Final = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
+_ADDRESS_LISTS: Final = frozenset({"Contact", "Record-Route", "Route", "P-Asserted-Identity"})
+_DELTA_SECONDS: Final = frozenset({"Expires", "Min-Expires", "Session-Expires", "Min-SE", "Retry-After"})
 
 # Control characters but HTAB, CR and LF, which the line structure accounts for.
 _CONTROLS: Final = bytes([*range(9), 11, 12, *range(14, 32), 127])
@@ -249,9 +249,8 @@ def _parse_name(written: str) -> str:
 
 def _build_message(head: _Head, body: bytes) -> Message:
     headers = head.headers
-    for name in _MANDATORY:
-        if name not in head.fields:
-            raise RemoteProtocolError("mandatory header field is missing")
+    if not head.fields.keys() >= _MANDATORY:
+        raise RemoteProtocolError("mandatory header field is missing")
     message: Message
     if head.start_line[:4].upper() == "SIP/":
         message = _parse_status_line(head.start_line, headers, body)
@@ -306,14 +305,14 @@ def _check_headers(headers: Headers, index: dict[str, list[str]]) -> None:
     _ = headers.via.rport, headers.from_, headers.to, headers.cseq
     if not _CALL_ID.fullmatch(index["Call-ID"][0]):
         raise RemoteProtocolError("malformed Call-ID")
-    for name in _ADDRESS_LISTS:
-        if name in index and index[name] != ["*"]:
-            headers.addresses(name)
     if "Max-Forwards" in index:
         parse_number(index["Max-Forwards"][0], MAX_FORWARDS_MAX)
-    for name in _DELTA_SECONDS:
-        if name in index:
-            parse_delta_seconds(index[name][0])
+    for name, values in index.items():
+        if name in _ADDRESS_LISTS:
+            if values != ["*"]:
+                headers.addresses(name)
+        elif name in _DELTA_SECONDS:
+            parse_delta_seconds(values[0])
 
 
 def _salvage_request(raw: bytes) -> Request | None:

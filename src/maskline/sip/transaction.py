@@ -155,6 +155,7 @@ class TransactionStore(Generic[T]):
     def _stop_retransmit(self, transaction: T, _message: object, _now: float) -> None:
         self._timers.cancel(transaction.retransmission)
         transaction.retransmission = None
+        transaction.data = b""  # never sent again; an ACK takes its place later in the same transition
 
     def _stop_timeout(self, transaction: T, _message: object, _now: float) -> None:
         self._timers.cancel(transaction.timeout)

@@ -76,9 +76,9 @@ class ServerTransactions(TransactionStore[ServerTransaction]):
         """Find the INVITE transaction a CANCEL is about (9.2)."""
         return self.live.get(server_key(cancel, "INVITE"))
 
-    def find_merged(self, request: Request) -> ServerTransaction | None:
-        """Find another transaction of the same request, which came another way (8.2.2.2)."""
-        return self._merging.get(merge_key(request))
+    def find_merged(self, key: MergeKey) -> ServerTransaction | None:
+        """Find the first transaction of a request, whichever way it came (8.2.2.2)."""
+        return self._merging.get(key)
 
     def start(self, request: Request, flow: Flow) -> ServerTransaction:
         """Begin a transaction of a request that came by `flow`."""

@@ -238,7 +238,7 @@ class UserAgent:
 
     def _timer_due(self, timer: Timer[Any], now: float) -> None:
         core = self._core
-        target = timer.target
+        target: Any = timer.target
         match timer.name:
             case TimerName.REPEAT_2XX:
                 self._sessions.repeat_2xx(target, now)

@@ -66,15 +66,10 @@ Items = tuple[tuple[str, str], ...]
 def checked(kind: str, items: Items) -> Headers:
     """Make headers of that kind of message. Raises LocalProtocolError for a name outside its table."""
     allowed = ALLOWED_HEADERS[kind]
-    index: dict[str, list[str]] = {}
-    for name, value in items:
+    for name, _ in items:
         if name not in allowed:
             raise LocalProtocolError(f"{name} may not be sent in {kind}")
-        if name in index:
-            index[name].append(value)
-        else:
-            index[name] = [value]
-    return Headers(items, index=index)
+    return Headers(items, is_canonical=True)
 
 
 class Writer:

@@ -11,7 +11,7 @@ from maskline.sip.events import Flow, InfoReceived
 from maskline.sip.message import Message, Request, Response
 from maskline.sip.parser import StreamReader, parse_datagram
 from maskline.sip.render import build_response, note_source, render
-from maskline.sip.transaction_server import ServerTransaction, merge_key, reply_flow
+from maskline.sip.transaction_server import ServerTransaction, reply_flow
 from maskline.sip.transaction_tables import Input, State
 from maskline.sip.user_agent_core import Core
 from maskline.sip.user_agent_incoming import IncomingLegs
@@ -24,6 +24,7 @@ from maskline.sip.user_agent_session import Sessions, media_type
 # One connection a peer is usual; a trusted peer's thousandth open connection is a fault of its own.
 STREAM_COUNT_MAX: Final = 1_000
 
+_BLANKS: Final = frozenset({b"", b"\r", b"\n", b"\0"})
 _NO_DIALOG: Final = Refusal(481)
 _LOOP: Final = Refusal(482)
 
@@ -48,7 +49,7 @@ class Receiver:
         if flow.is_reliable:
             self._receive_stream(data, flow, now, is_trusted=is_trusted)
             return
-        if not data.strip(b"\r\n\0"):
+        if data[:1] in _BLANKS and not data.strip(b"\r\n\0"):
             return  # keep-alives (RFC 5626, 4.4.1), and what some devices take for them
         try:
             self._receive_message(parse_datagram(data), flow, now, is_trusted=is_trusted)
@@ -176,13 +177,14 @@ class Receiver:
         self, invite: Request, transaction: ServerTransaction, flow: Flow, now: float
     ) -> Refusal | None:
         core = self._core
-        ending = core.endings.get(merge_key(invite))
+        assert transaction.merge_key is not None, "it came outside any dialog"
+        ending = core.endings.get(transaction.merge_key)
         if ending is not None:
             if ending.status is None:
                 core.servers.drop(transaction, now)
                 return None
             return Refusal(ending.status, ending.extra, ending.to_tag)
-        if core.servers.find_merged(invite) is not transaction:
+        if core.servers.find_merged(transaction.merge_key) is not transaction:
             return _LOOP
         looped = core.legs_by_dialog.get((invite.call_id, invite.from_.tag or ""))
         if looped is not None and looped.invite_client is not None:

@@ -46,6 +46,7 @@ class Sessions:
             interval_s=core.timings.t1_s,
             is_offer=is_offer,
         )
+        transaction.data = b""  # it absorbs from here on, the repetitions are ours (RFC 6026, 7.1)
         # Over TCP too: the ACK may still be lost behind a proxy (13.3.1.4).
         waiting.repetition = core.timers.set(now, waiting.interval_s, TimerName.REPEAT_2XX, leg)
         waiting.wait = core.timers.set(now, core.timings.timeout_s, TimerName.ACK_WAIT, leg)
