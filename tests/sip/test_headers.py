@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.sip.strategies import addresses, tagged, texts, vias
 
+from maskline.sip import headers
 from maskline.sip.errors import LocalProtocolError, RemoteProtocolError
 from maskline.sip.headers import (
     CSeq,
@@ -263,6 +265,32 @@ def test_parsing_undoes_rendering_of_via(via: Via) -> None:
 def test_parsing_undoes_rendering_of_address(address: NameAddr) -> None:
     """Every address we can hold survives the wire."""
     assert parse_name_addr(render_name_addr(address)) == address
+
+
+@given(
+    st.from_regex(headers._PLAIN_VIA, fullmatch=True)
+    | st.text("SIP/2.0UDP h:5;branch=z9;rport,", max_size=40).map("SIP/2.0/UDP h:5;branch=x".__add__)
+)
+def test_plain_via_is_what_any_via_is(text: str) -> None:
+    """The short way of reading a Via gives or refuses what the general one does."""
+    assert outcome(headers._parse_via, text) == outcome(headers._parse_any_via, text)
+
+
+@given(
+    st.from_regex(headers._PLAIN_NAME_ADDR, fullmatch=True)
+    | st.text("<sip:@h.0>;tag=%[],?", max_size=20).map("<sip:bob@h:5>;tag=x".__add__)
+)
+def test_plain_address_is_what_any_address_is(text: str) -> None:
+    """The short way of reading an address gives or refuses what the general one does."""
+    assert outcome(headers._parse_name_addr, text) == outcome(headers._parse_any_name_addr, text)
+
+
+def outcome(parse: Callable[[str], Via | NameAddr], text: str) -> Via | NameAddr | int:
+    """What a parser makes of a text: the value, or the status of its refusal."""
+    try:
+        return parse(text)
+    except RemoteProtocolError as error:
+        return error.status_hint
 
 
 @given(st.lists(addresses.map(str), max_size=4))

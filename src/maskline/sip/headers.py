@@ -19,6 +19,7 @@ from sipmessage import grammar
 
 from maskline.sip.errors import LocalProtocolError, RemoteProtocolError
 from maskline.sip.uri import (
+    SIPURI,
     URI,
     Params,
     find_param,
@@ -50,6 +51,13 @@ _VIA = re.compile(
 _NAME_ADDR = re.compile(
     rf'(?:({_QUOTED})[ \t]*+|({grammar.cset(grammar.C_TOKEN)[:-1]} \t\x80-\U0010ffff]*+))<([^<>" \t]++)>',
     re.DOTALL,
+)
+# What nearly every peer writes is read by one expression each; both say no more than the general ones.
+_PLAIN_VIA = re.compile(
+    rf"SIP/2\.0/(UDP|TCP) ([A-Za-z0-9_.-]++)(?::([0-9]{{1,5}}))?;branch=({_TOKEN})(;rport)?"
+)
+_PLAIN_NAME_ADDR = re.compile(
+    rf"<sip:(?:({grammar.cset(grammar.C_USER_SAFE)}++)@)?([A-Za-z0-9_.-]++)(?::([0-9]{{1,5}}))?>(?:;tag=({_TOKEN}))?"
 )
 # Without angle brackets a semicolon, comma or question mark ends the URI (RFC 3261 section 20.10).
 _ADDR_SPEC = re.compile(r'([^<>" \t;,?]++)')
@@ -143,6 +151,19 @@ def parse_via(text: str) -> Via:
 
 
 def _parse_via(text: str) -> Via:
+    plain = _PLAIN_VIA.fullmatch(text)
+    if plain is None:
+        return _parse_any_via(text)
+    transport, host, port, branch, rport = plain.groups()
+    return Via(
+        transport=transport,
+        host=parse_host(host),
+        port=parse_port(port) if port else None,
+        params=(("branch", branch), ("rport", None)) if rport else (("branch", branch),),
+    )
+
+
+def _parse_any_via(text: str) -> Via:
     match = _VIA.match(text)
     if match is None:
         raise RemoteProtocolError("malformed Via")
@@ -164,6 +185,15 @@ def parse_name_addr(text: str) -> NameAddr:
 
 
 def _parse_name_addr(text: str) -> NameAddr:
+    plain = _PLAIN_NAME_ADDR.fullmatch(text)
+    if plain is None:
+        return _parse_any_name_addr(text)
+    user, host, port, tag = plain.groups()
+    uri = SIPURI(user=user, host=parse_host(host), port=parse_port(port) if port else None)
+    return NameAddr(uri=uri, params=() if tag is None else (("tag", tag),))
+
+
+def _parse_any_name_addr(text: str) -> NameAddr:
     match = _NAME_ADDR.match(text)
     if match is not None:
         quoted, plain, uri = match.groups()

@@ -95,6 +95,16 @@ class Headers:
             found = cache[name] = tuple(map(parse_name_addr, self.all(name)))
         return found
 
+    def read(self) -> None:
+        """Parse Via, From, To and CSeq now, so that reading them later does not raise.
+
+        Raises RemoteProtocolError.
+        """
+        self._via = parse_via(_first(self.get("Via")))
+        self._from = parse_name_addr(_required(self.get("From"), "From"))
+        self._to = parse_name_addr(_required(self.get("To"), "To"))
+        self._cseq = parse_cseq(_required(self.get("CSeq"), "CSeq"))
+
     def with_top(self, name: str, value: str) -> Headers:
         """Return the same fields with the first element of the first field of that name replaced."""
         for place, (key, old) in enumerate(self._items):

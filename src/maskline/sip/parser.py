@@ -301,8 +301,8 @@ def _check_headers(headers: Headers, index: dict[str, list[str]]) -> None:
     vias = index["Via"]
     if len(vias) > 1 or "," in vias[0]:
         headers.all("Via")
-    # Reading is what checks.
-    _ = headers.via.rport, headers.from_, headers.to, headers.cseq
+    headers.read()
+    _ = headers.via.rport  # reading is what checks it
     if not _CALL_ID.fullmatch(index["Call-ID"][0]):
         raise RemoteProtocolError("malformed Call-ID")
     if "Max-Forwards" in index:
