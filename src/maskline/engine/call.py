@@ -196,7 +196,8 @@ class Call:
 
     async def _open_media(self) -> on.Event:
         try:
-            self._sdp_for_b = await self.media.open(self._offer)
+            offer, self._offer = self._offer, None  # texts go when they were used: a call may last for hours
+            self._sdp_for_b = await self.media.open(offer)
         except MediaProtocolError:
             return on.MediaRefused(on.MediaRefusal.NO_COMMON_CODEC)
         except RelayFull:
@@ -209,7 +210,8 @@ class Call:
         if not await self._context.store.is_session_open(self.plan.session_id, self._context.clock.now_us()):
             return on.BridgeRefused(on.BridgeRefusal.WINDOW)
         try:
-            self._sdp_for_a = await self.media.connect_callee(self._sdp_from_b)
+            answer, self._sdp_from_b = self._sdp_from_b, b""
+            self._sdp_for_a = await self.media.connect_callee(answer)
         except MediaProtocolError:
             return on.BridgeRefused(on.BridgeRefusal.ANSWER)
         except RelayError:
@@ -228,13 +230,15 @@ class Call:
             hops_left=self._hops_left,
             sdp=self._sdp_for_b,
         )
+        self._sdp_for_b = b""
         leg = self._context.user_agent.originate(invite, self._context.clock.mono_s())
         self.legs[Side.B] = leg
         self._on_leg(self, Side.B, leg)
 
     def _answer_caller(self) -> None:
         agent = self._context.user_agent
-        agent.answer(self.legs[Side.A], self._sdp_for_a, self._context.clock.mono_s())
+        sdp, self._sdp_for_a = self._sdp_for_a, b""
+        agent.answer(self.legs[Side.A], sdp, self._context.clock.mono_s())
         try:
             a, b = (agent.snapshot(self.legs[side]).to_json() for side in (Side.A, Side.B))
         except LocalProtocolError:
