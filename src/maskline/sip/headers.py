@@ -36,6 +36,7 @@ CSEQ_MAX: Final = 2**31 - 1
 CACHE_SIZE: Final = 8192  # values remembered, about a kilobyte each: those of the last second at 500 calls/s
 CACHED_LENGTH_MAX: Final = 512  # longer values are rare, and would let a peer fill the memory
 MAX_FORWARDS_MAX: Final = 255
+PLAIN_DIGITS_MAX: Final = 9  # numbers of so many digits need no look at leading zeros
 DELTA_SECONDS_MAX: Final = 2**32 - 1
 MAGIC_COOKIE: Final = "z9hG4bK"
 
@@ -101,6 +102,14 @@ class Via:
     def is_rport_requested(self) -> bool:
         """Tell whether an rport parameter without a value is there (RFC 3581 section 3)."""
         return ("rport", None) in self.params
+
+    @property
+    def has_rport(self) -> bool:
+        """Tell whether answers are to go to the port the request came from (RFC 3581 section 4)."""
+        for name, _ in self.params:  # noqa: SIM110 - once or twice a request, and `any` costs three times as much
+            if name == "rport":
+                return True
+        return False
 
     def with_params(self, **values: str) -> Via:
         """Return the same Via with these parameters set, each in its old place or at the end."""
@@ -225,6 +234,13 @@ def parse_cseq(text: str) -> CSeq:
 
 def parse_number(text: str, maximum: int) -> int:
     """Parse a decimal number between 0 and `maximum`, leading zeros allowed. Raises RemoteProtocolError."""
+    if (
+        len(text) <= PLAIN_DIGITS_MAX
+        and text.isascii()
+        and text.isdigit()
+        and (plain := int(text)) <= maximum
+    ):
+        return plain
     match = _NUMBER.fullmatch(text)
     if match is None or not text:
         raise RemoteProtocolError("malformed number")

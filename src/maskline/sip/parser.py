@@ -216,28 +216,29 @@ def _refuse_controls(lines: list[str]) -> None:
 
 
 def _index_lines(lines: list[str]) -> _Head:
+    start_line, *fields = lines
     items: list[tuple[str, str]] = []
     index: dict[str, list[str]] = {}
-    for line in lines[1:]:
+    length: int | None = None
+    for line in fields:
         written, colon, value = line.partition(":")
         name = AS_WRITTEN.get(written) or _parse_name(written)
         if not colon:
             raise RemoteProtocolError("header line without colon")
         value = value.strip(" \t")
-        values = index.get(name)
-        if values is None:
+        if name == "Content-Length":
+            if length is not None:
+                raise RemoteProtocolError("repeated header field")
+            length = parse_number(value, CONTENT_LENGTH_MAX)
+            continue
+        if name not in index:
             index[name] = [value]
         elif name in SINGLE_HEADERS:
             raise RemoteProtocolError("repeated header field")
         else:
-            values.append(value)
+            index[name].append(value)
         items.append((name, value))
-    length: int | None = None
-    lengths = index.pop("Content-Length", None)
-    if lengths is not None:
-        length = parse_number(lengths[0], CONTENT_LENGTH_MAX)
-        items = [item for item in items if item[0] != "Content-Length"]
-    return _Head(lines[0], Headers(items, index=index), index, length)
+    return _Head(start_line, Headers(items, index=index), index, length)
 
 
 def _parse_name(written: str) -> str:

@@ -127,8 +127,7 @@ def note_source(request: Request, address: str, port: int) -> Request:
     responses go where the request came from. Source: RFC 3261 section 18.2.1, RFC 3581 section 4.
     """
     via = request.via
-    has_rport = any(name == "rport" for name, _ in via.params)
-    if has_rport:
+    if via.has_rport:
         noted = via.with_params(received=address, rport=str(port))
     elif via.host != address or via.received is not None:
         noted = via.with_params(received=address)

@@ -141,7 +141,7 @@ def reply_flow(via: Via, flow: Flow) -> Flow:
 
     Always to the address the request came from: a Via cannot turn us on a third party.
     """
-    if flow.is_reliable or any(name == "rport" for name, _ in via.params):
+    if flow.is_reliable or via.has_rport:
         return flow
     return flow._replace(remote=(flow.remote[0], via.port or DEFAULT_PORT))
 

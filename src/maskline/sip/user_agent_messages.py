@@ -169,7 +169,7 @@ def reply_head(request: Request, flow: Flow) -> ReplyHead:
     via = request.via
     address, port = flow.remote
     vias = headers.fields("Via")
-    has_rport = any(name == "rport" for name, _ in via.params)
+    has_rport = via.has_rport
     if has_rport or via.received is not None or via.host != address:
         noted = (
             via.with_params(received=address, rport=str(port))
