@@ -66,13 +66,12 @@ class _Queue(Generic[Target]):
         self.timers: deque[Timer[Target]] = deque()
         self.cancelled_count = 0
 
-    def first(self) -> Timer[Target] | None:
-        """Return the next timer, dropping cancelled ones before it."""
+    def drop_cancelled(self) -> None:
+        """Drop the cancelled timers before the first that is not."""
         timers = self.timers
         while timers and timers[0].is_cancelled:
             timers.popleft()
             self.cancelled_count -= 1
-        return timers[0] if timers else None
 
     def note_cancelled(self) -> None:
         """Count one cancelled, and drop them all when they are the majority."""
@@ -144,11 +143,16 @@ class TimerQueues(Generic[Target]):
         return timer
 
     def _find_first(self) -> Timer[Target] | None:
+        """Look at the heads of all queues; this runs several times a call, with about seven of them in use."""
         found: Timer[Target] | None = None
         for queue in self._queues.values():
-            first = queue.first()
-            if first is None:
+            if not queue.timers:
                 continue
+            if queue.timers[0].is_cancelled:
+                queue.drop_cancelled()
+                if not queue.timers:
+                    continue
+            first = queue.timers[0]
             if found is None or first.at < found.at or (first.at == found.at and first.number < found.number):
                 found = first
         return found
