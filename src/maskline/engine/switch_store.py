@@ -21,7 +21,7 @@ from maskline.workflows.trunks import load_trunks
 
 T = TypeVar("T")
 
-CLAIM_PATIENCE_S = 0.006  # claims share 166 commits a second at most; after a pause a claim waits for none
+CLAIM_PATIENCE_S = 0.01  # claims share 100 commits a second at most; after a pause a claim waits for none
 PATIENCE_S = 0.05  # what nobody waits for shares a commit; a claim that comes meanwhile takes it along
 
 
