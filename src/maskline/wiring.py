@@ -132,7 +132,7 @@ def _tune_garbage_collection() -> None:
     """Collect cycles rarely: calls make none, and a full pass over 32 s of finished transactions stops every call."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GC_YOUNG_COUNT, 20, 1_000)
+    gc.set_threshold(GC_YOUNG_COUNT, 200, 1_000)
 
 
 def render_banner(service: Service) -> str:

@@ -228,9 +228,9 @@ class CallMedia:
 
     @staticmethod
     def _say(media: _SideMedia, local: LocalDescription) -> bytes:
-        """Render `local`; the version counts up only when something else changed (RFC 8866 section 5.2)."""
-        if media.local is not None and replace(local, version=media.local.version) == media.local:
-            return render_sdp(media.local)
-        media.version += 1
+        """Render `local`, built under the version last used; a change counts up (RFC 8866 section 5.2)."""
+        if media.local is not None and local != media.local:
+            media.version += 1
+            local = replace(local, version=media.version)
         media.local = local
         return render_sdp(local)

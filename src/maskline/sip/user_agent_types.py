@@ -69,6 +69,11 @@ class OutgoingRequest:
     credentials: Credentials | None = None
 
 
+_encode = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":")
+).encode  # made once: it costs more than its work
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialogSnapshot:
     """A confirmed dialog at rest: what a later process needs to end it. As secret as the numbers in it."""
@@ -89,7 +94,7 @@ class DialogSnapshot:
     def to_json(self) -> str:
         """Render as one line of JSON with sorted keys."""
         fields = {name: getattr(self, name) for name in self.__slots__}
-        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
+        return _encode(fields)
 
     @classmethod
     def from_json(cls, text: str) -> "DialogSnapshot":
