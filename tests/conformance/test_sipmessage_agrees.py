@@ -1,4 +1,4 @@
-"""An independent reader, sipmessage, sees in our messages what we see (row L-S36 of the threat list).
+"""An independent reader, sipmessage, sees in our messages what we see.
 
 Its known faults bound what is compared: host names of letters, display names without quotes and backslashes,
 no parameter named `self`. The last test shows why its readers of single values are not ours.

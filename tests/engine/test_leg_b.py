@@ -22,7 +22,7 @@ NUMBER, CALLEE = DID("+912249370001"), E164("+919812300002")
 ADVERTISED = ("203.0.113.1", 5060)
 SDP = b"v=0\r\n"
 
-# DESIGN section 5, Legs: what the INVITE of leg B may carry; of Supported there is nothing to say yet.
+# What the INVITE of leg B may carry; of Supported there is nothing to say yet.
 ALLOWED = frozenset(
     {
         "Via",

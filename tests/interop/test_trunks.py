@@ -97,7 +97,7 @@ def test_challenge_without_credentials_fails_the_call(stage: Stage) -> None:
 
 
 def test_credentials_are_not_sent_to_the_caller_s_side(set_stage: Callable[[str], Stage]) -> None:
-    """A caller who challenges our BYE gets no credentials, though the trunk has some (L-S42)."""
+    """A caller who challenges our BYE gets no credentials, though the trunk has some."""
     stage = set_stage("asking")
     stage.ground.add_session(stage.carrier)
     uas = stage.uas("uas_hangs_up")
@@ -164,7 +164,7 @@ def test_legs_share_no_bytes_but_ours(stage: Stage) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_headers_nobody_knows_stay_on_their_leg(stage: Stage, seed: int) -> None:
-    """Header names misspelt or made up carry nothing over: there is no list of names to be stripped (L-S19)."""
+    """Header names misspelt or made up carry nothing over: there is no list of names to be stripped."""
     stage.ground.add_session(stage.carrier)
     random = Random(seed)
     number = stage.caller.number

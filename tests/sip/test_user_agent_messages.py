@@ -19,7 +19,7 @@ from maskline.testing.network import VirtualNetwork
 UDP = Flow("udp", ("192.0.2.1", 5060), ("192.0.2.7", 5060))
 V6 = Flow("udp", ("2001:db8::1", 5062), ("2001:db8::7", 5060))
 
-# What no leg may ever carry, from the leak catalogue (L-S05 to L-S24).
+# What no leg may ever carry: each of these has named somebody in somebody's network.
 NEVER = frozenset(
     [
         "P-Preferred-Identity",

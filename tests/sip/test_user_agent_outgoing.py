@@ -235,7 +235,7 @@ def test_stale_nonce_is_answered_anew() -> None:
 
 @pytest.mark.parametrize("credentials", [None, CREDENTIALS])
 def test_other_realms_get_no_credentials(credentials: Credentials | None) -> None:
-    """Without credentials, or in another realm than theirs, a challenge is a failure (row L-S42)."""
+    """Without credentials, or in another realm than theirs, a challenge is a failure."""
     network, wire, party, _, invite = calling(credentials=credentials)
     wire.answer(party, 407, invite, extra=f"Proxy-Authenticate: {challenge('evil')}\n")
     network.run(until=0)

@@ -11,7 +11,7 @@ from .termination import Termination
 
 REFUSED_CALLS_STORED_MAX: Final = 10
 """Refused calls kept per number and minute; further ones are only counted, so that a flood of INVITEs
-does not become a flood of rows. Source: DESIGN section 4, I4."""
+does not become a flood of rows."""
 
 
 class Side(StrEnum):

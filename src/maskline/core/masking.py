@@ -23,7 +23,7 @@ PIN_LENGTH_MAX: Final = 15
 PIN_RETRY_COUNT_DEFAULT: Final = 1
 PIN_RETRY_WAIT_S_DEFAULT: Final = 5
 LIST_LIMIT_MAX: Final = 20
-"""Most sessions in one page. Source: plivo.md section 4."""
+"""Most sessions in one page. Source: Plivo, list all masking sessions."""
 
 MICROSECONDS: Final = 1_000_000
 

@@ -101,7 +101,7 @@ def parse_number(text: str, *, country: str, is_country_code_first: bool = False
     with `is_country_code_first` a text without `+` starts with its country code.
     The old Mexican mobile 1 is dropped, an Argentine 15 becomes the 9.
 
-    Source: DESIGN section 4, Numbers; E.123 for punctuation.
+    Source: ITU-T E.123 for punctuation.
     """
     if len(text) > NUMBER_TEXT_LENGTH_MAX or not _NUMBER_TEXT_SHAPE.fullmatch(text):
         return None

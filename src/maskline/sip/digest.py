@@ -48,7 +48,7 @@ _HASHLIB_NAMES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """A user name and password; with a realm they are given to no other (row L-S42 of the threat list)."""
+    """A user name and password; with a realm they are given to no other."""
 
     username: str = field(repr=False)
     password: str = field(repr=False)

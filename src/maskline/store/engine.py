@@ -25,7 +25,7 @@ T = TypeVar("T")
 Row = tuple[Any, ...]
 
 ATTEMPT_COUNT_MAX: Final = 5
-"""Tries of one workflow that lost a deadlock, a serialisation or the write lock. Source: DESIGN section 4."""
+"""Tries of one workflow that lost a deadlock, a serialisation or the write lock."""
 BUSY_TIMEOUT_S: Final = 5.0
 """How long a statement waits for SQLite's one write lock or a PostgreSQL row; transactions take milliseconds."""
 IDLE_CONNECTION_COUNT_MAX: Final = 8

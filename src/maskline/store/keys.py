@@ -50,7 +50,7 @@ class Keys:
     Sealed values are: key id (2 bytes, big-endian), nonce (12), AES-256-GCM ciphertext and tag, with
     `table.column:row` as associated data.
 
-    Source: RFC 5869; NIST SP 800-38D; DESIGN section 4, Parties.
+    Source: RFC 5869; NIST SP 800-38D; docs/adr/0007.
     """
 
     __slots__ = (

@@ -14,7 +14,7 @@ from .statement import Statement, insert_row
 EXPIRY_BATCH_SIZE: Final = 500
 """Sessions expired in one transaction; keeps the writer free for calls in between."""
 CALL_FIRST_PAUSE_S: Final = 30
-"""A repeated create calls the first party again only if no call was started for so long. Source: DESIGN section 4."""
+"""A repeated create calls the first party again only if no call was started for so long."""
 
 _s: Final = masking_session.c
 _INSERT_COLUMNS: Final = tuple(
@@ -59,7 +59,7 @@ UPDATABLE: Final = (
     "second_play_url",
     "called_first_at",
 )
-"""Columns a repeated create replaces when it gives them. Source: plivo.md section 6."""
+"""Columns a repeated create replaces when it gives them. Source: docs/api/plivo.md, Create."""
 _UPDATE: Final = Statement(
     update(masking_session)
     .where(_s.id == bindparam("id_"), _s.ended_at.is_(None))

@@ -81,7 +81,7 @@ def create_masking_session(
     On update the given updatable fields replace, absent ones stay, and the end becomes now plus the
     given or default expiry; what is fixed at creation stays as it stands. `new` names at least one party.
 
-    Source: DESIGN section 4; plivo.md sections 2 and 6.
+    Source: docs/api/plivo.md, Create.
     """
     request = _prepare(tx, account, new, now)
     ours = numbers.load_virtual_refs(tx, request.first_ref, request.second_ref)
