@@ -265,7 +265,7 @@ async def _stop_switch(switch: Switch) -> None:
     switch.stop()
     with suppress(TimeoutError):
         async with asyncio.timeout(STOP_TIMEOUT_S):
-            while switch.calls:  # noqa: ASYNC110  # twice a second at most, once in a process's life
+            while switch.calls:  # noqa: ASYNC110  # once in a process's life, for two seconds at most
                 await asyncio.sleep(0.02)
 
 

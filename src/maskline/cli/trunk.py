@@ -13,7 +13,7 @@ from maskline.config import Address, parse_address
 from maskline.core.inventory import DialledFrom, Transport, Trunk, TrunkSettings
 from maskline.core.secret import Secret
 from maskline.errors import InputError, RefusedError
-from maskline.workflows.trunks import TrunkExists, add_trunk, list_trunks
+from maskline.workflows.trunks import TrunkExists, add_trunk, load_trunks
 
 NETWORKS_MAX = 64  # a carrier publishes a handful; more is a mistake
 CODECS = {codec.lower(): codec for codec in ("PCMU", "PCMA", "G722", "opus", "G729")}
@@ -93,7 +93,7 @@ def add_commands(app: App, context: Context) -> None:
     @group.command(name="list")
     def list_all() -> None:
         """List trunks, without their passwords."""
-        rows = [_describe(trunk) for trunk in context.run(list_trunks)]
+        rows = [_describe(trunk) for trunk in context.run(load_trunks)]
         context.answer_table(rows, ("name", "peer", "transport", "accept", "country"), "There are no trunks.")
 
 

@@ -85,9 +85,6 @@ class CallRecord:
         return 2 if self.is_callee_dialled else 1
 
 
-FinishedCall = CallRecord
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedCall:
     """An INVITE refused before anything was claimed. Instants in µs UTC.

@@ -42,7 +42,7 @@ class _SideMedia:
 
 @dataclass(slots=True)
 class CallMedia:
-    """Descriptions and relay ports of one call. `random_bits(n)` gives an n-bit number."""
+    """Descriptions and relay ports of one call. `session_ids` are random: one origin for each side."""
 
     call_id: str
     relay: MediaRelay

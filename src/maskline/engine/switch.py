@@ -13,6 +13,7 @@ from typing import Any, assert_never
 import structlog
 
 from maskline.core.call import events as on
+from maskline.core.call.machine import RETRY_AFTER_S
 from maskline.core.call.state import CallPlan, Phase
 from maskline.core.call_record import OrphanCall, RefusedCall, Side
 from maskline.core.inventory import Trunk
@@ -32,7 +33,6 @@ from maskline.sip.user_agent_types import DialogSnapshot, UserAgentSettings
 
 _log = structlog.get_logger(__name__)
 
-RETRY_AFTER_S = 5  # long enough for a burst to pass, short enough that a carrier does not mark the trunk down
 REFUSAL_STATUS = 480  # unknown caller, expired session, withheld number, free number: all alike
 
 

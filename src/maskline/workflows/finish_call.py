@@ -1,12 +1,12 @@
 """Account for a finished call."""
 
-from maskline.core.call_record import FinishedCall
+from maskline.core.call_record import CallRecord
 from maskline.core.events import EventKind
 from maskline.store import calls, outbox
 from maskline.store.engine import Tx
 
 
-def finish_call(tx: Tx, finished: FinishedCall, now: int) -> None:
+def finish_call(tx: Tx, finished: CallRecord, now: int) -> None:
     """Write the call's one record, its interaction, its session's totals and its event; free the session.
 
     Doing it again changes nothing.

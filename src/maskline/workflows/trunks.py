@@ -34,6 +34,3 @@ def load_trunks(tx: Tx) -> tuple[Trunk, ...]:
 def load_trunk(tx: Tx, name: str) -> Trunk | None:
     """Load the trunk of this name."""
     return rows.load_trunk(tx, name)
-
-
-list_trunks = load_trunks
