@@ -4,10 +4,7 @@ Instants are integer microseconds UTC in `..._at` columns, durations whole secon
 are in `party.sealed` and nowhere else; every other table names a party by its keyed reference.
 """
 
-from typing import Any, Final
-
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -15,43 +12,14 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     String,
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
-# SQLite numbers rows by itself only in a column declared exactly INTEGER.
-_ID: Final = BigInteger().with_variant(Integer, "sqlite")
-_INSTANT: Final = BigInteger
-_REF: Final = String(32)  # PartyRef
-_CALL_ID: Final = String(36)
-_URL: Final = String(1000)
-
-metadata: Final = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _unique_while(name: str, condition: str, *columns: Any) -> Index:
-    """Build a unique index over the rows that meet `condition`, spelled alike for both databases."""
-    where = text(condition)
-    return Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
-
-
-def _index_while(name: str, condition: str, *columns: Any) -> Index:
-    where = text(condition)
-    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
-
+from .schema_base import CALL_ID, ID, INSTANT, REF, URL, index_while, metadata, unique_while
 
 meta = Table(
     "meta",
@@ -63,7 +31,7 @@ meta = Table(
 account = Table(
     "account",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("auth_id", String(20), nullable=False, unique=True),
     Column("name", String(200), nullable=False, unique=True),
     Column("country", String(3), nullable=False),
@@ -71,7 +39,7 @@ account = Table(
     Column("token_sealed", LargeBinary, nullable=False),
     Column("policy", String(16), nullable=False),
     Column("cooloff_scope", String(16), nullable=False),
-    Column("created_at", _INSTANT, nullable=False),
+    Column("created_at", INSTANT, nullable=False),
     CheckConstraint("policy IN ('first_fit', 'sticky', 'spread')", name="policy"),
     CheckConstraint("cooloff_scope IN ('party', 'number')", name="cooloff_scope"),
 )
@@ -79,19 +47,19 @@ account = Table(
 subaccount = Table(
     "subaccount",
     metadata,
-    Column("id", _ID, primary_key=True),
-    Column("account_id", _ID, ForeignKey("account.id"), nullable=False),
+    Column("id", ID, primary_key=True),
+    Column("account_id", ID, ForeignKey("account.id"), nullable=False),
     Column("auth_id", String(20), nullable=False, unique=True),
     Column("name", String(200), nullable=False),
     Column("token_sealed", LargeBinary, nullable=False),
-    Column("created_at", _INSTANT, nullable=False),
+    Column("created_at", INSTANT, nullable=False),
     UniqueConstraint("account_id", "name"),
 )
 
 trunk = Table(
     "trunk",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("name", String(200), nullable=False, unique=True),
     Column("peer_host", String(255), nullable=False),
     Column("peer_port", Integer, nullable=False),
@@ -107,7 +75,7 @@ trunk = Table(
     Column("username", String(255)),
     Column("password_sealed", LargeBinary),
     Column("max_calls", Integer),
-    Column("created_at", _INSTANT, nullable=False),
+    Column("created_at", INSTANT, nullable=False),
     CheckConstraint("peer_port BETWEEN 1 AND 65535", name="peer_port"),
     CheckConstraint("transport IN ('udp', 'tcp', 'tls')", name="transport"),
     CheckConstraint("dialled_from IN ('request_uri', 'to')", name="dialled_from"),
@@ -116,12 +84,12 @@ trunk = Table(
 pool = Table(
     "pool",
     metadata,
-    Column("id", _ID, primary_key=True),
-    Column("account_id", _ID, ForeignKey("account.id"), nullable=False),
-    Column("subaccount_id", _ID, ForeignKey("subaccount.id")),
+    Column("id", ID, primary_key=True),
+    Column("account_id", ID, ForeignKey("account.id"), nullable=False),
+    Column("subaccount_id", ID, ForeignKey("subaccount.id")),
     Column("name", String(200), nullable=False),
     Column("policy", String(16), nullable=False),
-    Column("created_at", _INSTANT, nullable=False),
+    Column("created_at", INSTANT, nullable=False),
     UniqueConstraint("account_id", "name"),
     CheckConstraint("policy IN ('first_fit', 'sticky', 'spread')", name="policy"),
 )
@@ -129,18 +97,18 @@ pool = Table(
 virtual_number = Table(
     "virtual_number",
     metadata,
-    Column("id", _ID, primary_key=True),  # also the inventory order
+    Column("id", ID, primary_key=True),  # also the inventory order
     Column("number", String(16), nullable=False, unique=True),
     # The reference it would have as a party: routing and creation refuse our own numbers as parties by it.
-    Column("ref", _REF, nullable=False, unique=True),
+    Column("ref", REF, nullable=False, unique=True),
     Column("country", String(3), nullable=False),
     Column("area", String(64)),
-    Column("trunk_id", _ID, ForeignKey("trunk.id"), nullable=False),
+    Column("trunk_id", ID, ForeignKey("trunk.id"), nullable=False),
     Column("capabilities", String(64), nullable=False),  # words with blanks between: "voice"
     Column("health", String(16), nullable=False),
-    Column("created_at", _INSTANT, nullable=False),
-    Column("draining_at", _INSTANT),
-    Column("removed_at", _INSTANT),
+    Column("created_at", INSTANT, nullable=False),
+    Column("draining_at", INSTANT),
+    Column("removed_at", INSTANT),
     CheckConstraint("health IN ('healthy', 'unhealthy')", name="health"),
     Index("ix_virtual_number_trunk_id", "trunk_id"),
 )
@@ -148,17 +116,17 @@ virtual_number = Table(
 number_lease = Table(
     "number_lease",
     metadata,
-    Column("id", _ID, primary_key=True),
-    Column("virtual_number_id", _ID, ForeignKey("virtual_number.id"), nullable=False),
-    Column("account_id", _ID, ForeignKey("account.id"), nullable=False),
-    Column("subaccount_id", _ID, ForeignKey("subaccount.id")),
-    Column("pool_id", _ID, ForeignKey("pool.id")),
-    Column("started_at", _INSTANT, nullable=False),
-    Column("ended_at", _INSTANT),
+    Column("id", ID, primary_key=True),
+    Column("virtual_number_id", ID, ForeignKey("virtual_number.id"), nullable=False),
+    Column("account_id", ID, ForeignKey("account.id"), nullable=False),
+    Column("subaccount_id", ID, ForeignKey("subaccount.id")),
+    Column("pool_id", ID, ForeignKey("pool.id")),
+    Column("started_at", INSTANT, nullable=False),
+    Column("ended_at", INSTANT),
     CheckConstraint("ended_at IS NULL OR ended_at >= started_at", name="interval"),
 )
-_unique_while("uq_number_lease_open", "ended_at IS NULL", number_lease.c.virtual_number_id)
-_index_while(
+unique_while("uq_number_lease_open", "ended_at IS NULL", number_lease.c.virtual_number_id)
+index_while(
     "ix_number_lease_open_account",
     "ended_at IS NULL",
     number_lease.c.account_id,
@@ -168,10 +136,10 @@ _index_while(
 party = Table(
     "party",
     metadata,
-    Column("account_id", _ID, ForeignKey("account.id"), nullable=False),
-    Column("ref", _REF, nullable=False),
+    Column("account_id", ID, ForeignKey("account.id"), nullable=False),
+    Column("ref", REF, nullable=False),
     Column("sealed", LargeBinary),  # the E.164 number; NULL once erased
-    Column("created_at", _INSTANT, nullable=False),
+    Column("created_at", INSTANT, nullable=False),
     PrimaryKeyConstraint("account_id", "ref"),
 )
 
@@ -179,34 +147,34 @@ masking_session = Table(
     "masking_session",
     metadata,
     Column("id", String(36), primary_key=True),
-    Column("account_id", _ID, ForeignKey("account.id"), nullable=False),
-    Column("subaccount_id", _ID, ForeignKey("subaccount.id")),
-    Column("virtual_number_id", _ID, ForeignKey("virtual_number.id"), nullable=False),
+    Column("account_id", ID, ForeignKey("account.id"), nullable=False),
+    Column("subaccount_id", ID, ForeignKey("subaccount.id")),
+    Column("virtual_number_id", ID, ForeignKey("virtual_number.id"), nullable=False),
     Column("kind", String(16), nullable=False),
-    Column("first_ref", _REF),
-    Column("second_ref", _REF),
+    Column("first_ref", REF),
+    Column("second_ref", REF),
     Column("pair_key", String(64)),  # NULL: not unique, as sessions of groups will be
-    Column("created_at", _INSTANT, nullable=False),
-    Column("modified_at", _INSTANT, nullable=False),
-    Column("start_at", _INSTANT, nullable=False),
-    Column("end_at", _INSTANT, nullable=False),
-    Column("ended_at", _INSTANT),
+    Column("created_at", INSTANT, nullable=False),
+    Column("modified_at", INSTANT, nullable=False),
+    Column("start_at", INSTANT, nullable=False),
+    Column("end_at", INSTANT, nullable=False),
+    Column("ended_at", INSTANT),
     Column("end_cause", String(16)),
-    Column("released_at", _INSTANT),  # since when another session may have its pair_key
+    Column("released_at", INSTANT),  # since when another session may have its pair_key
     Column("cooloff_s", Integer, nullable=False),
     Column("call_time_limit_s", Integer, nullable=False),
     Column("ring_timeout_s", Integer, nullable=False),
     Column("is_recorded", Boolean, nullable=False),
     Column("record_format", String(8), nullable=False),
-    Column("recording_callback_url", _URL, nullable=False),
+    Column("recording_callback_url", URL, nullable=False),
     Column("recording_callback_method", String(4), nullable=False),
-    Column("callback_url", _URL, nullable=False),
+    Column("callback_url", URL, nullable=False),
     Column("callback_method", String(4), nullable=False),
-    Column("first_play_url", _URL, nullable=False),
-    Column("second_play_url", _URL, nullable=False),
-    Column("unknown_caller_url", _URL, nullable=False),
+    Column("first_play_url", URL, nullable=False),
+    Column("second_play_url", URL, nullable=False),
+    Column("unknown_caller_url", URL, nullable=False),
     Column("calls_first", Boolean, nullable=False),
-    Column("called_first_at", _INSTANT),
+    Column("called_first_at", INSTANT),
     Column("is_geomatched", Boolean, nullable=False),
     Column("is_single_party", Boolean),
     Column("has_pin", Boolean, nullable=False),
@@ -214,12 +182,12 @@ masking_session = Table(
     Column("second_pin_sealed", LargeBinary),
     Column("pin_is_generated", Boolean, nullable=False),
     Column("pin_length", Integer, nullable=False),
-    Column("pin_prompt_url", _URL, nullable=False),
+    Column("pin_prompt_url", URL, nullable=False),
     Column("pin_retry_count", Integer, nullable=False),
     Column("pin_retry_wait_s", Integer, nullable=False),
-    Column("incorrect_pin_url", _URL, nullable=False),
+    Column("incorrect_pin_url", URL, nullable=False),
     Column("is_pin_forced", Boolean, nullable=False),
-    Column("last_interaction_at", _INSTANT),
+    Column("last_interaction_at", INSTANT),
     Column("total_leg_count", Integer, nullable=False),
     Column("total_duration_s", Integer, nullable=False),
     Column("total_billed_s", Integer, nullable=False),
@@ -236,27 +204,27 @@ masking_session = Table(
     Index("ix_masking_session_virtual_number_id", "virtual_number_id", "created_at"),
     Index("ix_masking_session_account_id_pair_key", "account_id", "pair_key", "created_at"),
 )
-_unique_while(
+unique_while(
     "uq_masking_session_pair",
     "released_at IS NULL",
     masking_session.c.account_id,
     masking_session.c.pair_key,
 )
-_index_while("ix_masking_session_open_end", "ended_at IS NULL", masking_session.c.end_at)
+index_while("ix_masking_session_open_end", "ended_at IS NULL", masking_session.c.end_at)
 
 binding = Table(
     "binding",
     metadata,
-    Column("id", _ID, primary_key=True),
-    Column("virtual_number_id", _ID, ForeignKey("virtual_number.id"), nullable=False),
-    Column("party_ref", _REF, nullable=False),  # 'anyone' for nobody in particular
+    Column("id", ID, primary_key=True),
+    Column("virtual_number_id", ID, ForeignKey("virtual_number.id"), nullable=False),
+    Column("party_ref", REF, nullable=False),  # 'anyone' for nobody in particular
     Column("session_id", String(36), ForeignKey("masking_session.id"), nullable=False),
     Column("role", String(8), nullable=False),
     Column("can_call", Boolean, nullable=False),  # False: reached only, never let through (one-way)
-    Column("start_at", _INSTANT, nullable=False),
-    Column("end_at", _INSTANT, nullable=False),
-    Column("free_at", _INSTANT, nullable=False),  # end_at plus cool-off
-    Column("released_at", _INSTANT),
+    Column("start_at", INSTANT, nullable=False),
+    Column("end_at", INSTANT, nullable=False),
+    Column("free_at", INSTANT, nullable=False),  # end_at plus cool-off
+    Column("released_at", INSTANT),
     Column("pin_hash", String(32)),  # HMAC of the PIN
     Column("code", String(16)),  # extension dialled after the number
     Column("answers_strangers", Boolean, nullable=False),  # its session has PIN or unknown_caller_play
@@ -269,40 +237,40 @@ binding = Table(
 # I1: at most one live or cooling binding per (virtual number, party). Whether it is live depends on the
 # clock, which no index condition can read; so the index holds the unreleased, and a lapsed binding is
 # released by the transaction that wants its place.
-_unique_while("uq_binding_party", "released_at IS NULL", binding.c.virtual_number_id, binding.c.party_ref)
-_unique_while(
+unique_while("uq_binding_party", "released_at IS NULL", binding.c.virtual_number_id, binding.c.party_ref)
+unique_while(
     "uq_binding_pin",
     "released_at IS NULL AND pin_hash IS NOT NULL",
     binding.c.virtual_number_id,
     binding.c.pin_hash,
 )
-_unique_while(
+unique_while(
     "uq_binding_code",
     "released_at IS NULL AND code IS NOT NULL",
     binding.c.virtual_number_id,
     binding.c.code,
 )
-_index_while(
+index_while(
     "ix_binding_open_strangers", "released_at IS NULL AND answers_strangers", binding.c.virtual_number_id
 )
-_index_while("ix_binding_open_party", "released_at IS NULL", binding.c.party_ref, binding.c.free_at)
-_index_while("ix_binding_open_free", "released_at IS NULL", binding.c.free_at)
+index_while("ix_binding_open_party", "released_at IS NULL", binding.c.party_ref, binding.c.free_at)
+index_while("ix_binding_open_free", "released_at IS NULL", binding.c.free_at)
 
 live_call = Table(
     "live_call",
     metadata,
-    Column("call_id", _CALL_ID, primary_key=True),
+    Column("call_id", CALL_ID, primary_key=True),
     Column("switch_id", String(64), nullable=False),
-    Column("account_id", _ID, ForeignKey("account.id"), nullable=False),
+    Column("account_id", ID, ForeignKey("account.id"), nullable=False),
     Column("session_id", String(36), ForeignKey("masking_session.id"), nullable=False),
     # Equal to session_id while the call holds its session; NULL once another call took a dead one's place.
     Column("busy_session_id", String(36), unique=True),
-    Column("virtual_number_id", _ID, ForeignKey("virtual_number.id"), nullable=False),
-    Column("caller_ref", _REF),
-    Column("callee_ref", _REF),
+    Column("virtual_number_id", ID, ForeignKey("virtual_number.id"), nullable=False),
+    Column("caller_ref", REF),
+    Column("callee_ref", REF),
     Column("role", String(8), nullable=False),
-    Column("started_at", _INSTANT, nullable=False),
-    Column("lease_until", _INSTANT, nullable=False),
+    Column("started_at", INSTANT, nullable=False),
+    Column("lease_until", INSTANT, nullable=False),
     Column("dialog_a_sealed", LargeBinary),
     Column("dialog_b_sealed", LargeBinary),
     CheckConstraint("busy_session_id IS NULL OR busy_session_id = session_id", name="busy"),
@@ -312,20 +280,20 @@ live_call = Table(
 call_record = Table(
     "call_record",
     metadata,
-    Column("call_id", _CALL_ID, primary_key=True),
-    Column("account_id", _ID, ForeignKey("account.id")),
+    Column("call_id", CALL_ID, primary_key=True),
+    Column("account_id", ID, ForeignKey("account.id")),
     Column("session_id", String(36), ForeignKey("masking_session.id")),
-    Column("virtual_number_id", _ID, ForeignKey("virtual_number.id"), nullable=False),
-    Column("caller_ref", _REF),
-    Column("callee_ref", _REF),
+    Column("virtual_number_id", ID, ForeignKey("virtual_number.id"), nullable=False),
+    Column("caller_ref", REF),
+    Column("callee_ref", REF),
     Column("role", String(8)),
     Column("is_callee_dialled", Boolean, nullable=False),
-    Column("started_at", _INSTANT, nullable=False),
-    Column("ringing_at", _INSTANT),
-    Column("answered_at", _INSTANT),
-    Column("callee_answered_at", _INSTANT),
-    Column("bridged_at", _INSTANT),
-    Column("ended_at", _INSTANT, nullable=False),
+    Column("started_at", INSTANT, nullable=False),
+    Column("ringing_at", INSTANT),
+    Column("answered_at", INSTANT),
+    Column("callee_answered_at", INSTANT),
+    Column("bridged_at", INSTANT),
+    Column("ended_at", INSTANT, nullable=False),
     Column("result", String(16), nullable=False),
     Column("reason", String(32), nullable=False),
     Column("q850", Integer),
@@ -338,8 +306,8 @@ call_record = Table(
 refused_call_count = Table(
     "refused_call_count",
     metadata,
-    Column("virtual_number_id", _ID, ForeignKey("virtual_number.id"), nullable=False),
-    Column("minute_at", _INSTANT, nullable=False),
+    Column("virtual_number_id", ID, ForeignKey("virtual_number.id"), nullable=False),
+    Column("minute_at", INSTANT, nullable=False),
     Column("call_count", Integer, nullable=False),
     PrimaryKeyConstraint("virtual_number_id", "minute_at"),
 )
@@ -347,13 +315,13 @@ refused_call_count = Table(
 interaction = Table(
     "interaction",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("session_id", String(36), ForeignKey("masking_session.id"), nullable=False),
     Column("kind", String(8), nullable=False),
-    Column("call_id", _CALL_ID, nullable=False, unique=True),
+    Column("call_id", CALL_ID, nullable=False, unique=True),
     Column("caller_role", String(8), nullable=False),
-    Column("started_at", _INSTANT, nullable=False),
-    Column("ended_at", _INSTANT, nullable=False),
+    Column("started_at", INSTANT, nullable=False),
+    Column("ended_at", INSTANT, nullable=False),
     Column("leg_count", Integer, nullable=False),
     Column("caller_leg_s", Integer),  # NULL: the leg was not answered
     Column("callee_leg_s", Integer),
@@ -364,18 +332,18 @@ interaction = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", _ID, primary_key=True),
-    Column("account_id", _ID, ForeignKey("account.id"), nullable=False),
+    Column("id", ID, primary_key=True),
+    Column("account_id", ID, ForeignKey("account.id"), nullable=False),
     Column("session_id", String(36), ForeignKey("masking_session.id"), nullable=False),
-    Column("call_id", _CALL_ID),
+    Column("call_id", CALL_ID),
     Column("kind", String(32), nullable=False),
     Column("sequence", Integer, nullable=False),
-    Column("occurred_at", _INSTANT, nullable=False),
+    Column("occurred_at", INSTANT, nullable=False),
     Column("facts", Text, nullable=False),  # JSON object; parties by reference only
-    Column("published_at", _INSTANT),  # when the worker made deliveries of it
+    Column("published_at", INSTANT),  # when the worker made deliveries of it
     UniqueConstraint("session_id", "sequence"),
 )
-_index_while("ix_outbox_unpublished", "published_at IS NULL", outbox.c.id)
+index_while("ix_outbox_unpublished", "published_at IS NULL", outbox.c.id)
 
 __all__ = [
     "account",
