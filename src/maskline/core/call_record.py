@@ -68,6 +68,10 @@ class CallRecord:
     bridged_at: int | None
     ended_at: int
     termination: Termination
+    is_service_initiated: bool = False
+    """Whether the service placed both legs."""
+    recording_id: str | None = None
+    """The recording that ends with this call."""
 
     @property
     def caller_leg_s(self) -> int:
@@ -101,6 +105,8 @@ class RefusedCall:
     started_at: int
     ended_at: int
     termination: Termination
+    answered_at: int | None = None
+    """Set when the caller was answered to hear a prompt or be asked for a PIN."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,21 @@ class EventKind(StrEnum):
     SESSION_EXPIRED = "session.expired"
     """By its clock."""
     CALL_STARTED = "call.started"
+    PARTY_RINGING = "call.party_ringing"
+    """A party's phone rings."""
+    PARTY_ANSWERED = "call.party_answered"
+    PARTY_HUNG_UP = "call.party_hung_up"
+    """A party's answered leg ended, whoever ended it."""
+    PIN_CHECKED = "call.pin_checked"
+    """A PIN was right or wrong, or the caller needed none."""
+    PROMPT_FAILED = "call.prompt_failed"
+    """A prompt could not be played and was skipped."""
     CALL_FINISHED = "call.finished"
+    RECORDING_STARTED = "recording.started"
+    RECORDING_COMPLETED = "recording.completed"
+    RECORDING_FAILED = "recording.failed"
+    PIN_ALARM = "number.pin_alarm"
+    """Too many wrong PINs on one number: strangers are refused there for a while."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,5 +47,20 @@ class DomainEvent:
     call_id: str | None
     kind: EventKind
     sequence: int
+    occurred_at: int
+    facts: dict[str, EventValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """An event a running call reports; its place in the session's sequence is taken when it is written.
+
+    `occurred_at` in µs UTC. `facts` as in `DomainEvent`; what each kind carries is in docs/flows/events.md.
+    """
+
+    kind: EventKind
+    account_id: int
+    session_id: str
+    call_id: str | None
     occurred_at: int
     facts: dict[str, EventValue] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .masking import Role
+from .masking import RecordFormat, Role
 from .numbers import DID, E164
 
 
@@ -59,9 +59,20 @@ class RouteFacts:
     session: SessionFacts | None
 
 
+class PinStanding(StrEnum):
+    """What a PIN had to do with a caller's being let through."""
+
+    OFF = "off"
+    """The session has no PIN."""
+    AUTHORIZED = "authorized"
+    """The session has PIN on, and the caller is a registered party that needs none."""
+    ACCEPTED = "accepted"
+    """The caller entered a right PIN."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connect:
-    """Call `callee` and show it `presented`, a virtual number leased to `account_id` (I7)."""
+    """Call `callee` and show it `presented`, a virtual number leased to `account_id` (I7). Instants in µs UTC."""
 
     session_id: str
     account_id: int
@@ -73,6 +84,83 @@ class Connect:
     ring_timeout_s: int
     call_time_limit_s: int
     is_recorded: bool
+    record_format: RecordFormat = RecordFormat.MP3
+    caller_play_url: str = ""
+    """Played to the caller before the callee is dialled; "" for nothing."""
+    callee_play_url: str = ""
+    """Played to the callee before the bridge."""
+    is_reported: bool = False
+    """Whether anybody is told of the call's steps: only then they are written."""
+    pin: PinStanding = PinStanding.OFF
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinDialogue:
+    """How a caller is asked for a PIN: the prompts and patience of one session."""
+
+    session_id: str
+    """The session whose prompts are used; with `forced_role` also the one the PIN must open."""
+    account_id: int
+    prompt_url: str
+    """"" for the built-in prompt; so `incorrect_url`."""
+    incorrect_url: str
+    retry_count: int
+    retry_wait_s: int
+    is_reported: bool
+    forced_role: Role | None = None
+    """Set for a registered party that has to enter a PIN all the same: only a PIN of this session counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskPin:
+    """Answer the caller and ask for a PIN."""
+
+    dialogue: PinDialogue
+    number: DID
+    trunk_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announce:
+    """Answer the caller, play something, and hang up."""
+
+    url: str
+    """"" for the built-in "not in service"."""
+    reason: RefusalReason
+    account_id: int
+    session_id: str | None
+    """The session whose prompt it is; None for the account's own."""
+    number: DID
+    trunk_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinAccepted:
+    """The PIN opens a session."""
+
+    connect: Connect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinWrong:
+    """It opens none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinLocked:
+    """Too many wrong ones from this caller, on this number, or by this party: the PIN was not even looked at."""
+
+
+PinOutcome = PinAccepted | PinWrong | PinLocked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOrder:
+    """A call the service owes: `first` is called, then `connect.callee`; `connect.caller_role` is first's."""
+
+    id: int
+    first: E164
+    connect: Connect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +170,7 @@ class Refuse:
     reason: RefusalReason
 
 
-RouteDecision = Connect | Refuse
+RouteDecision = Connect | AskPin | Announce | Refuse
 
 
 def decide_route(facts: RouteFacts, caller: E164 | None, now: int) -> RouteDecision:

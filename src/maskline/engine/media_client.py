@@ -8,10 +8,13 @@ from maskline.engine.media_types import (
     CALL_PATTERN,
     CANARY,
     NETWORKS_MAX,
+    DigitPressed,
     Family,
     LiveRelay,
     MediaTimeout,
     PartyMedia,
+    PlayFinished,
+    PromptFile,
     RelayError,
     RelayEvent,
     RelayFull,
@@ -27,11 +30,14 @@ __all__ = [
     "CALL_PATTERN",
     "CANARY",
     "NETWORKS_MAX",
+    "DigitPressed",
     "Family",
     "LiveRelay",
     "MediaRelay",
     "MediaTimeout",
     "PartyMedia",
+    "PlayFinished",
+    "PromptFile",
     "RelayError",
     "RelayEvent",
     "RelayFull",
@@ -67,8 +73,39 @@ class MediaRelay(Protocol):
         `family_a` is only needed where `a` is None (default V4). Raises `RelayFull`, `RelayRefused`.
         """
 
-    async def connect(self, call: str, side: Side, party: PartyMedia) -> None:
-        """Say (again) who the party on `side` is. Raises `RelayUnknownCall`, `RelayRefused`."""
+    async def connect(self, call: str, side: Side, party: PartyMedia, *, is_muted: bool = False) -> None:
+        """Say (again) who the party on `side` is. Raises `RelayUnknownCall`, `RelayRefused`.
+
+        While muted the party can be played to, but nothing it sends is let in; connecting it again without
+        `is_muted` lets it in.
+        """
+
+    async def play(
+        self, call: str, side: Side, prompt: PromptFile, *, tag: str, repeats: bool = False
+    ) -> None:
+        """Play to the party on `side`, in place of what the far side sends; another prompt there is replaced.
+
+        `PlayFinished` with `tag` (letters and digits) follows at its end. Raises `RelayUnknownCall`, `RelayRefused`.
+        """
+
+    async def stop_playing(self, call: str, side: Side) -> None:
+        """Let the party on `side` hear the far side again; fine when nothing plays. Raises `RelayUnknownCall`."""
+
+    async def watch_digits(self, call: str, side: Side, payload_type: int, *, is_hidden: bool) -> None:
+        """Report keys that the party on `side` presses; hidden ones do not reach the far side.
+
+        `payload_type` is that of telephone-event on this leg. Calling it again changes both.
+        Raises `RelayUnknownCall`, `RelayRefused`.
+        """
+
+    async def start_recording(self, call: str, name: str) -> None:
+        """Capture what both parties send into the file `name` (letters and digits) of the spool.
+
+        Raises `RelayUnknownCall`, `RelayRefused` (the file cannot be made).
+        """
+
+    async def stop_recording(self, call: str) -> None:
+        """End the capture; closing the call does so too. Fine when there is none. Raises `RelayUnknownCall`."""
 
     async def hold(self, call: str, *, is_held: bool) -> None:
         """Allow long silence while held. Raises `RelayUnknownCall`."""

@@ -84,6 +84,33 @@ class RelayStats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromptFile:
+    """Encoded audio on this machine's disk: `{stem}.{payload_type}`, raw payload bytes without any header."""
+
+    stem: str
+    payload_type: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayFinished:
+    """A prompt has been played to its end; not sent for one that was stopped or repeats."""
+
+    call: str
+    side: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigitPressed:
+    """A watched party pressed a key: one of 0-9, *, #, A-D (RFC 4733)."""
+
+    call: str
+    side: str
+    digit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MediaTimeout:
     """Neither party has sent a packet for the time to live; the relay of this call is gone."""
 
@@ -95,7 +122,7 @@ class RelayLost:
     """The guard or its engine died: every relay is gone, ports included."""
 
 
-RelayEvent = MediaTimeout | RelayLost
+RelayEvent = MediaTimeout | PlayFinished | DigitPressed | RelayLost
 
 
 class RelayError(Exception):
