@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select, update
 from maskline.core.events import DomainEvent, EventKind, EventValue
 
 from .engine import Row, Tx
-from .schema import masking_session, outbox
+from .schema import call_record, live_call, masking_session, outbox
 from .statement import Statement, insert_row
 
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
@@ -30,6 +30,14 @@ _COLUMNS: Final = (
     outbox.c.sequence,
     outbox.c.occurred_at,
     outbox.c.facts,
+)
+_SELECT_LIVE_PARTIES: Final = Statement(
+    select(live_call.c.caller_ref, live_call.c.callee_ref).where(live_call.c.call_id == bindparam("call_id"))
+)
+_SELECT_RECORDED_PARTIES: Final = Statement(
+    select(call_record.c.caller_ref, call_record.c.callee_ref).where(
+        call_record.c.call_id == bindparam("call_id")
+    )
 )
 _SELECT_UNPUBLISHED: Final = Statement(
     select(*_COLUMNS)
@@ -68,6 +76,12 @@ def take_sequence(tx: Tx, session_id: str) -> int:
     row = tx.row(_NEXT_SEQUENCE, session_id=session_id)
     assert row is not None
     return int(row[0])
+
+
+def load_call_parties(tx: Tx, call_id: str) -> dict[str, EventValue] | None:
+    """Load between whom a call is or was, as the facts `caller` and `callee`; None for a call nobody knows."""
+    row = tx.row(_SELECT_LIVE_PARTIES, call_id=call_id) or tx.row(_SELECT_RECORDED_PARTIES, call_id=call_id)
+    return None if row is None else {"caller": row[0], "callee": row[1]}
 
 
 def load_unpublished(tx: Tx, row_count_max: int) -> tuple[DomainEvent, ...]:
