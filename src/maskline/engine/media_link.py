@@ -11,10 +11,13 @@ import structlog
 from maskline.core.call_record import Side
 from maskline.engine.media_types import (
     CALL_PATTERN,
+    DigitPressed,
     Family,
     LiveRelay,
     MediaTimeout,
     PartyMedia,
+    PlayFinished,
+    PromptFile,
     RelayError,
     RelayEvent,
     RelayFull,
@@ -103,9 +106,36 @@ class GuardLink(asyncio.Protocol):
         address_a, port_a, address_b, port_b = await self._request("open", fields)
         return RelayPorts(address_a=address_a, port_a=port_a, address_b=address_b, port_b=port_b)
 
-    async def connect(self, call: str, side: Side, party: PartyMedia) -> None:
-        """Say who the party on `side` is."""
-        await self._request("connect", {"call": _checked(call), "side": side, "party": _fields(party)})
+    async def connect(self, call: str, side: Side, party: PartyMedia, *, is_muted: bool = False) -> None:
+        """Say who the party on `side` is, and whether what it sends is let in."""
+        fields: dict[str, object] = {"call": _checked(call), "side": side, "party": _fields(party)}
+        if is_muted:
+            fields["is_muted"] = True
+        await self._request("connect", fields)
+
+    async def play(
+        self, call: str, side: Side, prompt: PromptFile, *, tag: str, repeats: bool = False
+    ) -> None:
+        """Play to the party on `side`."""
+        fields = {"stem": prompt.stem, "payload_type": prompt.payload_type, "tag": tag, "repeats": repeats}
+        await self._request("play", {"call": _checked(call), "side": side, **fields})
+
+    async def stop_playing(self, call: str, side: Side) -> None:
+        """Let the party on `side` hear the far side again."""
+        await self._request("stop_playing", {"call": _checked(call), "side": side})
+
+    async def watch_digits(self, call: str, side: Side, payload_type: int, *, is_hidden: bool) -> None:
+        """Report keys that the party on `side` presses."""
+        fields = {"payload_type": payload_type, "is_hidden": is_hidden}
+        await self._request("watch_digits", {"call": _checked(call), "side": side, **fields})
+
+    async def start_recording(self, call: str, name: str) -> None:
+        """Capture what both parties send."""
+        await self._request("start_recording", {"call": _checked(call), "name": name})
+
+    async def stop_recording(self, call: str) -> None:
+        """End the capture."""
+        await self._request("stop_recording", {"call": _checked(call)})
 
     async def hold(self, call: str, *, is_held: bool) -> None:
         """Allow long silence while held."""
@@ -187,8 +217,9 @@ class GuardLink(asyncio.Protocol):
         self._handler(RelayLost())
 
     def _event(self, message: dict[str, Any]) -> None:
-        if message.get("event") == "media_timeout":
-            self._handler(MediaTimeout(call=message["call"]))
+        event = _read_event(message)
+        if event is not None:
+            self._handler(event)
 
     def _watch_timeouts(self, loop: asyncio.AbstractEventLoop) -> None:
         """Give a guard up that owes an answer for too long."""
@@ -200,6 +231,19 @@ class GuardLink(asyncio.Protocol):
             self._transport.abort()
             return
         self._watch = loop.call_later(1.0, self._watch_timeouts, loop)
+
+
+def _read_event(message: dict[str, Any]) -> RelayEvent | None:
+    """Turn a line of the guard's into an event; None for one of a kind that we do not know."""
+    match message.get("event"):
+        case "media_timeout":
+            return MediaTimeout(call=message["call"])
+        case "play_finished":
+            return PlayFinished(call=message["call"], side=message["side"], tag=message["tag"])
+        case "digit":
+            return DigitPressed(call=message["call"], side=message["side"], digit=message["digit"])
+        case _:
+            return None
 
 
 def _checked(call: str) -> str:

@@ -8,6 +8,15 @@ from typing import Final
 CALL_PATTERN: Final = re.compile(r"[A-Za-z0-9]{1,64}", re.ASCII)
 """Call ids are of our making: anything else could smuggle words into the engine's command line."""
 
+STEM_PATTERN: Final = re.compile(r"/(?:[^\0\n]{0,3000}/)?[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
+"""Prompts are named by absolute paths without their ending; the engine's command line holds the last part only."""
+
+PLAYABLE: Final = frozenset({0, 8, 9})
+"""PCMU, PCMA, G.722: what the engine plays at 8,000 bytes a second. Of others it plays nothing, without a word."""
+
+PAYLOAD_TYPES: Final = range(128)
+DIGITS: Final = frozenset("0123456789*#ABCD")
+
 CANARY: Final = "canary"
 """The guard's own call; nobody else's may have this name."""
 NETWORKS_MAX: Final = 64

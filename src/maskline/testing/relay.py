@@ -8,10 +8,13 @@ from maskline.engine.media_client import (
     CALL_PATTERN,
     CANARY,
     NETWORKS_MAX,
+    DigitPressed,
     Family,
     LiveRelay,
     MediaTimeout,
     PartyMedia,
+    PlayFinished,
+    PromptFile,
     RelayEvent,
     RelayFull,
     RelayLost,
@@ -22,8 +25,26 @@ from maskline.engine.media_client import (
     RelayUnknownCall,
     Side,
 )
+from maskline.engine.media_types import DIGITS, PAYLOAD_TYPES, PLAYABLE, STEM_PATTERN
 
 ADDRESS_OF = {Family.V4: "127.0.0.1", Family.V6: "::1"}
+
+
+@dataclass(frozen=True, slots=True)
+class FakePlay:
+    """A prompt that plays to one side."""
+
+    prompt: PromptFile
+    tag: str
+    repeats: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FakeWatch:
+    """Whose keys are reported, and whether the far side is kept from them."""
+
+    payload_type: int
+    is_hidden: bool
 
 
 @dataclass(slots=True)
@@ -35,12 +56,17 @@ class FakeSession:
     ports: RelayPorts
     parties: dict[Side, PartyMedia] = field(default_factory=dict)
     is_held: bool = False
+    muted: set[Side] = field(default_factory=set)
+    playing: dict[Side, FakePlay] = field(default_factory=dict)
+    watched: dict[Side, FakeWatch] = field(default_factory=dict)
+    recording: str | None = None
 
 
 class FakeRelay:
     """A `MediaRelay` in memory; `now` stands for the guard's monotonic clock.
 
-    `log` holds every command that succeeded, as (verb, call).
+    `log` holds every command that succeeded, as (verb, call). `recordings` names all captures that were started;
+    while `is_disk_full` none can be. A prompt plays until a test finishes it.
     """
 
     def __init__(
@@ -53,6 +79,8 @@ class FakeRelay:
     ) -> None:
         self.sessions: dict[str, FakeSession] = {}
         self.log: list[tuple[str, str]] = []
+        self.recordings: list[str] = []
+        self.is_disk_full = False
         self._calls_max = calls_max
         self._port_next = port_first
         self._switch = switch
@@ -95,12 +123,59 @@ class FakeRelay:
         self.log.append(("open", call))
         return ports
 
-    async def connect(self, call: str, side: Side, party: PartyMedia) -> None:
+    async def connect(self, call: str, side: Side, party: PartyMedia, *, is_muted: bool = False) -> None:
         """Note the party."""
         session = self._session(call)
         _check_party(party, session.families[side])
         session.parties[side] = party
+        if is_muted:
+            session.muted.add(side)
+        else:
+            session.muted.discard(side)
         self.log.append(("connect", call))
+
+    async def play(
+        self, call: str, side: Side, prompt: PromptFile, *, tag: str, repeats: bool = False
+    ) -> None:
+        """Note what plays, in place of what did."""
+        session = self._session(call)
+        if prompt.payload_type not in PLAYABLE or STEM_PATTERN.fullmatch(prompt.stem) is None:
+            raise RelayRefused("prompt cannot be played")
+        if CALL_PATTERN.fullmatch(tag) is None:
+            raise RelayRefused("tag malformed")
+        session.playing[side] = FakePlay(prompt, tag, repeats)
+        self.log.append(("play", call))
+
+    async def stop_playing(self, call: str, side: Side) -> None:
+        """Forget what plays."""
+        self._session(call).playing.pop(side, None)
+        self.log.append(("stop_playing", call))
+
+    async def watch_digits(self, call: str, side: Side, payload_type: int, *, is_hidden: bool) -> None:
+        """Note whose keys are reported."""
+        session = self._session(call)
+        if payload_type not in PAYLOAD_TYPES:
+            raise RelayRefused("payload type out of range")
+        session.watched[side] = FakeWatch(payload_type, is_hidden)
+        self.log.append(("watch_digits", call))
+
+    async def start_recording(self, call: str, name: str) -> None:
+        """Note the name of the capture."""
+        session = self._session(call)
+        if CALL_PATTERN.fullmatch(name) is None or name in self.recordings:
+            raise RelayRefused("name malformed or taken")
+        if session.recording is not None:
+            raise RelayRefused("call is recorded already")
+        if self.is_disk_full:
+            raise RelayRefused("capture cannot be made")
+        session.recording = name
+        self.recordings.append(name)
+        self.log.append(("start_recording", call))
+
+    async def stop_recording(self, call: str) -> None:
+        """Note that the capture has ended."""
+        self._session(call).recording = None
+        self.log.append(("stop_recording", call))
 
     async def hold(self, call: str, *, is_held: bool) -> None:
         """Note whether the call is held."""
@@ -130,6 +205,23 @@ class FakeRelay:
         """Let a call die of silence."""
         del self.sessions[call]
         self._handler(MediaTimeout(call=call))
+
+    def finish_play(self, call: str, side: Side) -> None:
+        """Let the prompt that plays to a party come to its end. Raises KeyError where none plays or it repeats."""
+        session = self.sessions[call]
+        play = session.playing[side]
+        if play.repeats:
+            raise KeyError("a prompt that repeats has no end")
+        del session.playing[side]
+        self._handler(PlayFinished(call=call, side=side, tag=play.tag))
+
+    def press(self, call: str, side: Side, digit: str) -> None:
+        """Let a party press a key; nobody hears of it unless the party is watched and let in."""
+        if digit not in DIGITS:
+            raise ValueError("no key of a telephone")
+        session = self.sessions[call]
+        if side in session.watched and side in session.parties and side not in session.muted:
+            self._handler(DigitPressed(call=call, side=side, digit=digit))
 
     def lose(self) -> None:
         """Let the guard die; it stays away until `restart`."""
