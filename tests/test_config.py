@@ -80,6 +80,7 @@ def test_config_variable_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
         ('sip_bind = ""', "at least one address"),
         ('sip_advertise = "1.2.3.4:5,[::1]:5"', "as many addresses as sip_bind"),
         ('rtp_bind = "localhost"', "rtp_bind"),
+        ('outbound_allowed_networks = "10.0.0.1/8"', "outbound_allowed_networks"),
         ('rtp_ports = "5-4"', "at least 4 ports"),
         ('rtp_ports = "20000"', "expected FIRST-LAST"),
         ('database_url = "mysql://x"', "sqlite:///PATH or postgresql://"),
@@ -120,6 +121,15 @@ def test_binary_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "maskline.toml").write_bytes(b"\xff\x00")
     with pytest.raises(ConfigError, match="is not TOML"):
         load_settings()
+
+
+def test_networks_for_outgoing_requests_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks are separated by commas, of either IP version, and none is allowed by default."""
+    assert load_settings().outbound_allowed_networks == ()
+    monkeypatch.setenv("MASKLINE_OUTBOUND_ALLOWED_NETWORKS", "10.0.0.0/8, fd00::/8,192.0.2.1")
+    settings = load_settings()
+    assert settings.outbound_allowed_networks == ("10.0.0.0/8", "fd00::/8", "192.0.2.1/32")
+    assert render_settings(settings)["outbound_allowed_networks"] == "10.0.0.0/8,fd00::/8,192.0.2.1/32"
 
 
 def test_settings_are_frozen() -> None:

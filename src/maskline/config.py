@@ -146,6 +146,16 @@ def _port_range(value: object) -> object:
     return parse_port_range(value) if isinstance(value, str) else value
 
 
+def _networks(value: object) -> object:
+    if isinstance(value, str):
+        value = [part for part in value.split(",") if part.strip()]
+    if isinstance(value, list):
+        return tuple(
+            str(ipaddress.ip_network(part.strip())) if isinstance(part, str) else part for part in value
+        )
+    return value
+
+
 def _at_most_one_each(hosts: tuple[str, ...], name: str) -> None:
     versions = [6 if ":" in host else 4 for host in hosts]
     if len(set(versions)) != len(versions):
@@ -156,6 +166,7 @@ def _at_most_one_each(hosts: tuple[str, ...], name: str) -> None:
 BindAddress = Annotated[Address, BeforeValidator(_one_address)]
 BindAddresses = Annotated[tuple[Address, ...], BeforeValidator(_addresses)]
 Hosts = Annotated[tuple[str, ...], BeforeValidator(_hosts)]
+Networks = Annotated[tuple[str, ...], BeforeValidator(_networks)]
 Ports = Annotated[PortRange, BeforeValidator(_port_range)]
 
 
@@ -203,6 +214,10 @@ class Settings(BaseSettings):
     calls_max: int = Field(400, ge=1, le=100_000, description="Calls at one time; beyond, carriers hear 503.")
     new_calls_per_s_max: int = Field(
         600, ge=1, le=100_000, description="INVITEs let in each second; beyond, carriers hear 503."
+    )
+    outbound_allowed_networks: Networks = Field(
+        (),
+        description="Private networks (CIDR, comma separated) that webhooks and prompts may be on; default none.",
     )
     log_level: LogLevel = Field(LogLevel.INFO, description="Least severe events logged.")
     log_format: LogFormat = Field(LogFormat.AUTO, description="auto, json or console.")
