@@ -1,10 +1,18 @@
 """Recordings: what is noted while a call is captured, so that its audio can be read later, whatever happens."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 from .call_record import Side
-from .masking import RecordFormat
+from .masking import RecordFormat, Span
+
+RECORDING_LIST_LIMIT_MAX: Final = 20
+"""Recordings in one answer, as Plivo has it."""
+_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 class CapturedCodec(NamedTuple):
@@ -37,3 +45,122 @@ class NewRecording:
     legs: tuple[CapturedLeg, ...]
     started_at: int
     """The instant of the bridge, µs UTC: the recording's sample 0."""
+
+
+class RecordingState(StrEnum):
+    """How far a recording has come."""
+
+    CAPTURING = "capturing"
+    """Its call runs, and packets are written."""
+    CAPTURED = "captured"
+    """Its call is over; audio is still to be made of the packets."""
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class RecordingFailure(StrEnum):
+    """Why there is no audio of a call that should have been recorded."""
+
+    RELAY_REFUSED = "relay-refused"
+    """The relay could not start the capture."""
+    NO_ROOM = "no-room"
+    """Too little room on the disk for another capture."""
+    CAPTURE_MISSING = "capture-missing"
+    CAPTURE_UNREADABLE = "capture-unreadable"
+    """The file is no capture, or holds nothing of the time of the bridge that can be decoded."""
+    CONVERTER_FAILED = "converter-failed"
+    CONVERTER_OVERRAN = "converter-overran"
+    """The conversion needed more time or memory than it may."""
+    STORAGE_FAILED = "storage-failed"
+    DELETED = "deleted"
+    """Somebody deleted it before it was converted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotedLegs:
+    """What payload types mean from `noted_at` on (µs UTC), until the next note."""
+
+    noted_at: int
+    legs: tuple[CapturedLeg, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """A recording as it stands. Instants in µs UTC, None for what is not yet or not at all.
+
+    `ended_at` is the end of the capture, `completed_at` when the audio was stored (or given up),
+    `expires_at` when it will be deleted for its age. `is_interrupted`: nobody saw the call's end, so the audio
+    ends with the last packet at the latest. `storage_key` names the file in the storage.
+    """
+
+    id: str
+    account_id: int
+    session_id: str
+    call_id: str
+    switch_id: str
+    """Whose relay captured it; "" when that is not known."""
+    format: RecordFormat
+    state: RecordingState
+    notes: tuple[NotedLegs, ...]
+    started_at: int
+    ended_at: int | None
+    is_interrupted: bool
+    storage_key: str
+    duration_ms: int | None
+    size_bytes: int | None
+    failure: RecordingFailure | None
+    completed_at: int | None
+    expires_at: int | None
+    deleted_at: int | None
+    attempt_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertedRecording:
+    """What conversion made: the audio's exact length and the size of its stored file."""
+
+    recording_id: str
+    ended_at: int
+    duration_ms: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingFilter:
+    """Which completed recordings of an account to list, newest first. `completed_at` spans µs UTC."""
+
+    account_id: int
+    subaccount_id: int | None = None
+    call: str | None = None
+    """The id of a call or of one of its legs."""
+    session_id: str | None = None
+    completed_at: Span = field(default_factory=Span)
+    limit: int = RECORDING_LIST_LIMIT_MAX
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingPage:
+    """One page of a list, and how many recordings there are over all pages."""
+
+    recordings: tuple[Recording, ...]
+    total_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingNotFound:
+    """No recording of that account has this id, or it is deleted, expired or not completed."""
+
+
+def render_recording_uuid(recording_id: str) -> str:
+    """Write a recording's id with the hyphens of a UUID."""
+    cuts = (0, 8, 12, 16, 20, 32)
+    return "-".join(recording_id[start:end] for start, end in pairwise(cuts))
+
+
+def parse_recording_id(text: str) -> str | None:
+    """Read an id with or without hyphens, in any letter case; None when it is none."""
+    bare = text.lower()
+    if _UUID.fullmatch(bare):
+        bare = bare.replace("-", "")
+    return bare if _ID.fullmatch(bare) else None

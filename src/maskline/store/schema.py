@@ -19,6 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from . import schema_recordings  # noqa: F401  # registers its tables
 from .schema_base import CALL_ID, ID, INSTANT, REF, URL, index_while, metadata, unique_while
 
 meta = Table(
