@@ -10,6 +10,7 @@ from maskline.sip.uri import parse_uri
 
 UDP = Flow("udp", ("192.0.2.1", 5060), ("192.0.2.7", 5060))
 TCP = Flow("tcp", ("192.0.2.1", 5060), ("192.0.2.7", 40_000))
+TLS = Flow("tls", ("192.0.2.1", 5061), ("192.0.2.7", 40_000))
 V6 = Flow("udp", ("2001:db8::1", 5060), ("2001:db8::7", 5060))
 
 
@@ -88,6 +89,11 @@ def test_strict_router() -> None:
         ("sip:x@phone.example", UDP, ("udp", ("192.0.2.7", 5060))),
         ("sip:x@192.0.2.9;transport=sctp", UDP, ("udp", ("192.0.2.7", 5060))),
         ("sips:x@192.0.2.9;transport=tls", UDP, ("udp", ("192.0.2.7", 5060))),
+        ("sip:x@192.0.2.9;transport=tls", TCP, ("tcp", ("192.0.2.7", 40_000))),
+        ("sip:x@192.0.2.7:5080", TLS, ("tls", ("192.0.2.7", 40_000))),
+        ("sip:x@192.0.2.7:5080;transport=udp", TLS, ("tls", ("192.0.2.7", 40_000))),
+        ("sip:x@192.0.2.9;transport=tcp", TLS, ("tls", ("192.0.2.9", 5061))),
+        ("sips:x@192.0.2.9:5081", TLS, ("tls", ("192.0.2.9", 5081))),
         ("sip:x@[2001:DB8::9]:5080", V6, ("udp", ("2001:db8::9", 5080))),
         ("sip:x@[2001:db8::9]", UDP, ("udp", ("192.0.2.7", 5060))),
         ("sip:x@192.0.2.9", V6, ("udp", ("2001:db8::7", 5060))),
@@ -95,7 +101,10 @@ def test_strict_router() -> None:
     ],
 )
 def test_next_hop(uri: str, flow: Flow, expected: tuple[str, tuple[str, int]]) -> None:
-    """Addresses are followed with their port and transport in any case; what we cannot reach keeps the flow."""
+    """Addresses are followed with their port and transport in any case; what we cannot reach keeps the flow.
+
+    What began encrypted never leaves it.
+    """
     hop = hop_to(parse_uri(uri), flow)
     assert (hop.transport, hop.remote) == expected
 
@@ -160,6 +169,9 @@ def test_leaving_a_lost_connection() -> None:
     assert dialog.next_hop == TCP
     dialog.leave_flow()
     assert dialog.next_hop == Flow("tcp", TCP.local, ("192.0.2.7", 5080))
+    encrypted = incoming(contact="<sip:far@192.0.2.7;transport=tls>", flow=TLS)
+    encrypted.leave_flow()
+    assert encrypted.next_hop == Flow("tls", TLS.local, ("192.0.2.7", 5061))
     named = incoming(contact="<sip:x@phone.example>", flow=TCP)
     named.leave_flow()
     assert named.next_hop == TCP

@@ -1,11 +1,13 @@
 """The user agent as a whole: determinism, restart, clean ends."""
 
+from dataclasses import replace
+
 import pytest
-from tests.sip.rig import ANSWER, OFFER, Party, pair
+from tests.sip.rig import ANSWER, OFFER, Party, Wire, pair
 
 from maskline.sip import events as on
 from maskline.sip.errors import LocalProtocolError
-from maskline.sip.user_agent import DialogSnapshot, LegID
+from maskline.sip.user_agent import DialogSnapshot, Flow, LegID
 from maskline.testing.network import Impairment, VirtualNetwork
 
 
@@ -68,6 +70,23 @@ def test_restored_leg_hears_the_peer(*, is_callee: bool) -> None:
     assert [data.split(b"\r\n")[0] for _, data in restarted.agent.outgoing()] == [b"SIP/2.0 200 OK"]
     restarted.network.run(until=0)
     assert [event.leg for event in restarted.take_all()] == [restored, restored]  # type: ignore[union-attr]
+
+
+def test_restored_leg_does_not_count_on_an_old_connection() -> None:
+    """The BYE of a leg that came by TCP goes to where the peer listens: its connection ended with the process."""
+    network = VirtualNetwork()
+    caller = Wire(network, "192.0.2.7")
+    party = Party(network, "192.0.2.1")
+    caller.invite(party)
+    network.run(until=0)
+    leg = party.take(on.IncomingInvite).leg
+    party.agent.answer(leg, ANSWER, 0)
+    gone = Flow("tcp", party.address, ("192.0.2.7", 40_000))
+    snapshot = replace(party.agent.snapshot(leg), flow=gone)
+    restored = party.agent.restore(snapshot, 0)
+    party.agent.hang_up(restored, 0)
+    flow, _ = party.agent.outgoing()[-1]
+    assert flow == gone._replace(remote=caller.address)
 
 
 def test_snapshot_needs_an_answered_leg() -> None:

@@ -17,6 +17,7 @@ from maskline.sip.user_agent_messages import ALLOWED_HEADERS, Writer, branch_fro
 from maskline.testing.network import VirtualNetwork
 
 UDP = Flow("udp", ("192.0.2.1", 5060), ("192.0.2.7", 5060))
+TLS = Flow("tls", ("192.0.2.1", 5061), ("192.0.2.7", 40_000))
 V6 = Flow("udp", ("2001:db8::1", 5062), ("2001:db8::7", 5060))
 
 # What no leg may ever carry: each of these has named somebody in somebody's network.
@@ -144,6 +145,12 @@ def test_timestamp_goes_into_100_only() -> None:
             UDP._replace(transport="tcp"),
             "<sip:u@203.0.113.1:5070;transport=tcp>",
         ),
+        (UserAgentSettings(advertised=("203.0.113.1", 5070)), TLS, "<sip:u@203.0.113.1:5061;transport=tls>"),
+        (
+            UserAgentSettings(advertised=("203.0.113.1", 5070), advertised_tls=("sip.example", 5071)),
+            TLS,
+            "<sip:u@sip.example:5071;transport=tls>",
+        ),
         (UserAgentSettings(advertised=("203.0.113.1", 5070)), V6, "<sip:u@[2001:db8::1]:5062>"),
         (
             UserAgentSettings(advertised=("203.0.113.1", 5070), advertised_v6=("2001:db8::5", 5071)),
@@ -159,6 +166,7 @@ def test_our_address(settings: UserAgentSettings, flow: Flow, expected: str) -> 
     via = parse_via(Writer(settings).via(flow, branch_from(b"x")))
     assert f"{via.host}:{via.port}" in expected.replace("[", "").replace("]", "")
     assert via.is_rport_requested
+    assert via.transport == flow.transport.upper()
 
 
 def test_product_is_named_only_when_set() -> None:

@@ -57,6 +57,37 @@ def test_trusted_hosts_of_another_peer_are_not_heard_in_a_dialog() -> None:
     assert wire.lines()[-1] == "200 BYE"
 
 
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_only_the_peer_of_an_invite_cancels_it(*, is_trusted: bool) -> None:
+    """A CANCEL that guessed the branch ends nothing from another address, and does not spoil the caller's own."""
+    trusted = {"192.0.2.7", "203.0.113.66"} if is_trusted else {"192.0.2.7"}
+    network, wire, other, party = guarded(trusted=frozenset(trusted))
+    party.agent._core.are_peers = lambda host, hosts: host in hosts
+    wire.invite(party)
+    network.run(until=0)
+    party.agent.ring(party.take(on.IncomingInvite).leg, 0)
+    via = "SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bKone;rport"
+    other.request("CANCEL", party, via=via)
+    network.run(until=0)
+    assert other.lines() == (["481 CANCEL"] if is_trusted else [])
+    assert party.take_all() == []
+    wire.request("CANCEL", party)
+    network.run(until=0)
+    assert wire.lines() == ["180 INVITE", "200 CANCEL", "487 INVITE"]
+
+
+def test_another_address_of_the_same_peer_may_cancel() -> None:
+    """A carrier that signals from several addresses may send the CANCEL from another one than the INVITE."""
+    network, wire, other, party = guarded(trusted=frozenset({"192.0.2.7", "203.0.113.66"}))
+    party.agent._core.are_peers = lambda _host, hosts: hosts == {"192.0.2.7"}
+    wire.invite(party)
+    network.run(until=0)
+    other.request("CANCEL", party, via="SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bKone;rport")
+    network.run(until=0)
+    assert other.lines() == ["200 CANCEL"]
+    assert wire.lines() == ["487 INVITE"]
+
+
 def test_strangers_in_a_route_of_the_dialog_are_heard() -> None:
     """The target of a dialog may end it although it is not trusted; it may begin nothing, and others may not."""
     network, wire, stranger, party = guarded()

@@ -9,7 +9,7 @@ from maskline.sip.errors import RemoteProtocolError
 from maskline.sip.events import Flow
 from maskline.sip.headers import parse_name_addr
 from maskline.sip.message import Message, Request, Response
-from maskline.sip.transaction_server import DEFAULT_PORT
+from maskline.sip.transaction_server import DEFAULT_PORT, DEFAULT_PORT_TLS
 from maskline.sip.uri import SIPURI, parse_uri, render_uri
 from maskline.sip.user_agent_types import DialogSnapshot
 
@@ -161,7 +161,9 @@ class Dialog:
         """Send to where the next hop listens from now on, since the connection it made is gone."""
         first = _uri_of(self.route_set[0]) if self.route_set else self.target
         if is_ip_address(first.host):
-            self.flow = self.flow._replace(remote=(first.host, first.port or DEFAULT_PORT))
+            self.flow = self.flow._replace(
+                remote=(first.host, first.port or default_port(self.flow.transport))
+            )
             self.route_requests()
 
     def route_requests(self) -> None:
@@ -233,15 +235,24 @@ def hop_to(uri: SIPURI, flow: Flow) -> Flow:
     """Return where a request for that URI goes, given the flow the dialog lives on.
 
     A peer's open connection is used again. A host name keeps the flow: names are resolved before a dialog begins,
-    not in it; so do a transport we have not and an address of the other IP family.
+    not in it; so do a transport we have not and an address of the other IP family. What began encrypted stays so
+    whatever a Contact says, and what did not cannot become so: there is no name to hold a certificate against.
     """
     host = uri.host
-    transport = (uri.param("transport") or flow.transport).lower()
-    if not is_ip_address(host) or transport not in {"udp", "tcp"} or (":" in host) != (":" in flow.local[0]):
+    is_tls = flow.transport == "tls"
+    transport = "tls" if is_tls else (uri.param("transport") or flow.transport).lower()
+    if not is_ip_address(host) or (":" in host) != (":" in flow.local[0]):
         return flow
-    if transport == "tcp" and flow.transport == "tcp" and host == flow.remote[0]:
+    if not is_tls and (transport not in {"udp", "tcp"} or uri.scheme == "sips"):
         return flow
-    return Flow(transport, flow.local, (host, uri.port or DEFAULT_PORT))
+    if transport != "udp" and transport == flow.transport and host == flow.remote[0]:
+        return flow
+    return Flow(transport, flow.local, (host, uri.port or default_port(transport)))
+
+
+def default_port(transport: str) -> int:
+    """Return where a peer listens that names no port (RFC 3261, 19.1.2)."""
+    return DEFAULT_PORT_TLS if transport == "tls" else DEFAULT_PORT
 
 
 def is_ip_address(host: str) -> bool:

@@ -46,13 +46,26 @@ _HASHLIB_NAMES: Final = {
 }
 
 
+@dataclass(slots=True)
+class RealmPin:
+    """The first realm that credentials were given to, kept for all requests that share them."""
+
+    realm: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """A user name and password; with a realm they are given to no other."""
+    """A user name and password; with a realm they are given to no other, with a pin to no second one."""
 
     username: str = field(repr=False)
     password: str = field(repr=False)
     realm: str | None = None
+    pin: RealmPin | None = field(default=None, repr=False, compare=False)
+
+    def may_answer(self, realm: str) -> bool:
+        """Tell whether these credentials are for this realm, as far as it is known."""
+        known = self.realm if self.realm is not None or self.pin is None else self.pin.realm
+        return known in {None, realm}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +132,7 @@ def choose_challenge(response: Response, credentials: Credentials) -> Challenge 
         except RemoteProtocolError:
             # One broken challenge must not hide a good one beside it.
             continue
-        if challenge is not None and credentials.realm in {None, challenge.realm}:
+        if challenge is not None and credentials.may_answer(challenge.realm):
             found.append(challenge)
     return max(found, key=lambda challenge: _STRENGTH.index(challenge.algorithm), default=None)
 
@@ -138,7 +151,7 @@ def answer_challenge(
     `uri` is the Request-URI as sent; `nonce_count` counts the requests sent with this nonce, from 1.
     Raises LocalProtocolError for credentials bound to another realm and for a count out of range.
     """
-    if credentials.realm not in {None, challenge.realm}:
+    if not credentials.may_answer(challenge.realm):
         raise LocalProtocolError("credentials belong to another realm")
     if not 1 <= nonce_count <= NONCE_COUNT_MAX:
         raise LocalProtocolError("nonce count out of range")

@@ -16,10 +16,10 @@ RequestID = NewType("RequestID", int)
 
 
 class Flow(NamedTuple):
-    """Where bytes came from or go to: one UDP socket pair or one TCP connection.
+    """Where bytes came from or go to: one UDP socket pair or one connection.
 
-    `transport` is `"udp"` or `"tcp"`; addresses are IP addresses as text (IPv6 without brackets) with a port.
-    For a TCP connection that is still to be made, `local` names the interface and the driver picks the port.
+    `transport` is `"udp"`, `"tcp"` or `"tls"`; addresses are IP addresses as text (IPv6 without brackets) with a
+    port. For a connection that is still to be made, `local` names the interface and the driver picks the port.
     """
 
     transport: str
@@ -38,11 +38,13 @@ class HangUpCause(StrEnum):
     BYE = "bye"
     """The peer sent BYE."""
     ACK_TIMEOUT = "ack_timeout"
-    """Our 2xx was never acknowledged within 64*T1 (RFC 3261, 13.3.1.4)."""
+    """Our 2xx, or a reliable 180, was never acknowledged within 64*T1 (RFC 3261, 13.3.1.4; RFC 3262, 3)."""
     TRANSPORT = "transport"
     """The peer stopped answering, or its connection was lost."""
     PROTOCOL = "protocol"
     """The peer no longer knows the dialog (481)."""
+    EXPIRED = "expired"
+    """The session was not refreshed in its time, or the peer did not answer a refresh (RFC 4028, 10)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HungUp:
-    """An established leg ended from the other side."""
+    """An established leg ended from the other side; or an incoming one whose 180 had to be acknowledged."""
 
     leg: LegID
     cause: HangUpCause

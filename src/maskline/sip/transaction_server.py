@@ -16,6 +16,7 @@ from maskline.sip.transaction_tables import INVITE_SERVER, NON_INVITE_SERVER, Ac
 from maskline.sip.user_agent_messages import ReplyHead, reply_head
 
 DEFAULT_PORT = 5060
+DEFAULT_PORT_TLS = 5061
 
 MergeKey = tuple[str, str | None, int, str]
 

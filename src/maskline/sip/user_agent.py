@@ -21,6 +21,7 @@ from maskline.sip.events import Event, Flow, LegID, RequestID
 from maskline.sip.timers import Timer, TimerName
 from maskline.sip.transaction_client import ClientTransaction, ClientTransactions
 from maskline.sip.transaction_server import ServerTransactions
+from maskline.sip.transaction_tables import State
 from maskline.sip.user_agent_core import Core
 from maskline.sip.user_agent_incoming import IncomingLegs
 from maskline.sip.user_agent_leg import CONFIRMED, Leg, LegState
@@ -164,6 +165,12 @@ class UserAgent:
         if (found := self._core.find_leg(leg)) is not None:
             self._outgoing.acknowledge(found, sdp)
 
+    def has_provisional(self, leg: LegID) -> bool:
+        """Tell whether an unanswered outgoing INVITE got a provisional answer, a 100 included."""
+        found = self._core.find_leg(leg)
+        client = None if found is None else found.invite_client
+        return client is not None and client.state is State.PROCEEDING
+
     # --- actions on both ------------------------------------------------------------------------------------
 
     def hang_up(self, leg: LegID, now: float, *, q850: int | None = None) -> None:
@@ -214,6 +221,8 @@ class UserAgent:
         """Make a leg of a dialog that another process left. Raises RemoteProtocolError when it is damaged."""
         core = self._core
         dialog = Dialog.restore(snapshot)
+        if dialog.next_hop.is_reliable:
+            dialog.leave_flow()  # no connection outlived the process that had it
         leg = Leg(
             id=core.new_leg_id(),
             state=LegState.ESTABLISHED,

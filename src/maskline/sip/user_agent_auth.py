@@ -34,6 +34,8 @@ class Authenticator:
             return False
         self._challenge = challenge
         self._credentials = replace(self._credentials, realm=challenge.realm)
+        if self._credentials.pin is not None:
+            self._credentials.pin.realm = challenge.realm
         self._nonce_count = 0
         return True
 

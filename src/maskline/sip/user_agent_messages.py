@@ -82,7 +82,7 @@ class Writer:
 
     def contact(self, flow: Flow, user: str = "") -> str:
         """Return our Contact towards that flow."""
-        transport = ";transport=tcp" if flow.is_reliable else ""
+        transport = f";transport={flow.transport}" if flow.is_reliable else ""
         return f"<sip:{user}{'@' if user else ''}{self._sent_by(flow)}{transport}>"
 
     def via(self, flow: Flow, branch: str) -> str:
@@ -148,6 +148,8 @@ class Writer:
                 host, port = self._settings.advertised_v6
             elif ":" not in host:
                 host, port = flow.local
+        if flow.transport == "tls":
+            host, port = self._settings.advertised_tls or (host, flow.local[1])
         return f"{render_host(host)}:{port}"
 
 

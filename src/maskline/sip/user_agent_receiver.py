@@ -129,7 +129,14 @@ class Receiver:
         if transaction is not None:
             core.servers.step(transaction, Input.REQUEST, request, now)
             return
-        cancelled = core.servers.find_cancelled(request) if request.method == "CANCEL" else None
+        cancelled: ServerTransaction | None = None
+        if request.method == "CANCEL":
+            cancelled = core.servers.find_cancelled(request)
+            if cancelled is not None and not self._may_cancel(cancelled, flow, is_trusted=is_trusted):
+                # Without a transaction: the caller's own CANCEL will have the same branch.
+                if is_trusted:
+                    self._answer_statelessly(request, flow, _NO_DIALOG.status, ())
+                return
         leg = self._find_leg(request, flow, is_trusted=is_trusted)
         if not is_trusted and cancelled is None and leg is None:
             return
@@ -234,8 +241,15 @@ class Receiver:
         leg = None if tag is None else self._core.legs_by_dialog.get((request.call_id, tag))
         if leg is None or _dialog_of(leg, request) is None:
             return None
+        return leg if self._may_speak(flow, leg.hosts, is_trusted=is_trusted) else None
+
+    def _may_cancel(self, invite: ServerTransaction, flow: Flow, *, is_trusted: bool) -> bool:
+        """Whether a CANCEL comes from the peer its INVITE came from: a branch is no secret."""
+        return self._may_speak(flow, frozenset((invite.flow.remote[0],)), is_trusted=is_trusted)
+
+    def _may_speak(self, flow: Flow, hosts: frozenset[str], *, is_trusted: bool) -> bool:
         host = flow.remote[0]
-        return leg if host in leg.hosts or (is_trusted and self._core.are_peers(host, leg.hosts)) else None
+        return host in hosts or (is_trusted and self._core.are_peers(host, hosts))
 
     def _busy(self) -> Refusal:
         return Refusal(503, (("Retry-After", str(self._core.settings.retry_after_s)),))

@@ -17,6 +17,9 @@ class UserAgentSettings:
     """Host and port in our Via and Contact, for UDP and TCP alike."""
     advertised_v6: tuple[str, int] | None = None
     """The same for flows over IPv6; without it such a flow names its own local address."""
+    advertised_tls: tuple[str, int] | None = None
+    """The same for TLS, a name of our certificate at best; without it the host is that of other transports, the
+    port the flow's own."""
     product: str = ""
     """Server and User-Agent, a constant; empty means neither is sent."""
     t1_s: float = 0.5
