@@ -1,11 +1,13 @@
 """Rows of the outbox: events written in the transaction that made them true."""
 
 import json
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import bindparam, select, update
 
+from maskline.core.delivery import Callbacks
 from maskline.core.events import DomainEvent, EventKind, EventValue
+from maskline.core.masking import CallbackMethod
 
 from .engine import Row, Tx
 from .schema import call_record, live_call, masking_session, outbox
@@ -21,16 +23,6 @@ _NEXT_SEQUENCE: Final = Statement(
     .values(event_count=masking_session.c.event_count + 1)
     .returning(masking_session.c.event_count)
 )
-_COLUMNS: Final = (
-    outbox.c.id,
-    outbox.c.account_id,
-    outbox.c.session_id,
-    outbox.c.call_id,
-    outbox.c.kind,
-    outbox.c.sequence,
-    outbox.c.occurred_at,
-    outbox.c.facts,
-)
 _SELECT_LIVE_PARTIES: Final = Statement(
     select(live_call.c.caller_ref, live_call.c.callee_ref).where(live_call.c.call_id == bindparam("call_id"))
 )
@@ -40,11 +32,37 @@ _SELECT_RECORDED_PARTIES: Final = Statement(
     )
 )
 _SELECT_UNPUBLISHED: Final = Statement(
-    select(*_COLUMNS)
+    select(
+        outbox.c.id,
+        outbox.c.account_id,
+        outbox.c.session_id,
+        outbox.c.call_id,
+        outbox.c.kind,
+        outbox.c.sequence,
+        outbox.c.occurred_at,
+        outbox.c.facts,
+        masking_session.c.callback_url,
+        masking_session.c.callback_method,
+        masking_session.c.recording_callback_url,
+        masking_session.c.recording_callback_method,
+        masking_session.c.first_ref,
+    )
+    .join(masking_session, masking_session.c.id == outbox.c.session_id)
     .where(outbox.c.published_at.is_(None))
     .order_by(outbox.c.id)
     .limit(bindparam("row_count_max"))
 )
+_HAS_UNPUBLISHED: Final = Statement(select(outbox.c.id).where(outbox.c.published_at.is_(None)).limit(1))
+_MARK_PUBLISHED: Final = Statement(
+    update(outbox).where(outbox.c.id == bindparam("id_")).values(published_at=bindparam("now"))
+)
+
+
+class UnpublishedEvent(NamedTuple):
+    """An event of which no delivery was made yet, and where its session wants to be told of, as it stands."""
+
+    event: DomainEvent
+    callbacks: Callbacks
 
 
 def insert_event(
@@ -84,14 +102,30 @@ def load_call_parties(tx: Tx, call_id: str) -> dict[str, EventValue] | None:
     return None if row is None else {"caller": row[0], "callee": row[1]}
 
 
-def load_unpublished(tx: Tx, row_count_max: int) -> tuple[DomainEvent, ...]:
+def load_unpublished(tx: Tx, row_count_max: int) -> tuple[UnpublishedEvent, ...]:
     """Load the oldest events of which no delivery was made yet."""
-    return tuple(_event(row) for row in tx.rows(_SELECT_UNPUBLISHED, row_count_max=row_count_max))
+    return tuple(_unpublished(row) for row in tx.rows(_SELECT_UNPUBLISHED, row_count_max=row_count_max))
 
 
-def _event(row: Row) -> DomainEvent:
-    id_, account_id, session_id, call_id, kind, sequence, occurred_at, facts = row
-    return DomainEvent(
+def has_unpublished(tx: Tx) -> bool:
+    """Say whether there is an event of which no delivery was made yet."""
+    return tx.row(_HAS_UNPUBLISHED) is not None
+
+
+def mark_published(tx: Tx, event_id: int, now: int) -> None:
+    """Say that the deliveries of an event are made."""
+    tx.run(_MARK_PUBLISHED, id_=event_id, now=now)
+
+
+def decode_facts(text: str) -> dict[str, EventValue]:
+    """Read the facts of a row."""
+    facts: dict[str, EventValue] = json.loads(text)
+    return facts
+
+
+def _unpublished(row: Row) -> UnpublishedEvent:
+    id_, account_id, session_id, call_id, kind, sequence, occurred_at, facts = row[:8]
+    event = DomainEvent(
         id=id_,
         account_id=account_id,
         session_id=session_id,
@@ -99,5 +133,14 @@ def _event(row: Row) -> DomainEvent:
         kind=EventKind(kind),
         sequence=sequence,
         occurred_at=occurred_at,
-        facts=json.loads(facts),
+        facts=decode_facts(facts),
     )
+    url, method, recording_url, recording_method, first_ref = row[8:]
+    callbacks = Callbacks(
+        url=url,
+        method=CallbackMethod(method),
+        recording_url=recording_url,
+        recording_method=CallbackMethod(recording_method),
+        has_first=first_ref is not None,
+    )
+    return UnpublishedEvent(event, callbacks)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from . import schema_deliveries  # noqa: F401  # registers its tables
 from . import schema_recordings  # noqa: F401  # registers its tables
 from .schema_base import CALL_ID, ID, INSTANT, REF, URL, index_while, metadata, unique_while
 
@@ -345,6 +346,7 @@ outbox = Table(
     UniqueConstraint("session_id", "sequence"),
 )
 index_while("ix_outbox_unpublished", "published_at IS NULL", outbox.c.id)
+index_while("ix_outbox_published", "published_at IS NOT NULL", outbox.c.published_at)
 
 __all__ = [
     "account",
