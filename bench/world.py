@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.process import children_of, pin
 from maskline.clock import SystemClock
-from maskline.core.inventory import Account, NewAccount, NewNumbers, Trunk, TrunkSettings
+from maskline.core.inventory import Account, NewAccount, NewNumbers, Target, Trunk, TrunkSettings
 from maskline.core.masking import NewMaskingSession, SessionCreated
 from maskline.core.numbers import DID, E164
 from maskline.store.setup import init_database, open_store
@@ -65,7 +65,9 @@ def fill(directory: Path, *, callee_port: int, url: str | None = None) -> Path:
         trunk = store.run(
             add_trunk,
             TrunkSettings(
-                name="bench", peer_host="127.0.0.1", peer_port=callee_port, accept=("127.0.0.1/32",)
+                name="bench",
+                targets=(Target(host="127.0.0.1", port=callee_port),),
+                accept=("127.0.0.1/32",),
             ),
             clock.now(),
         )

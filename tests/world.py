@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from maskline.core.allocation import PoolExhausted
 from maskline.core.call_record import CallClaim, CallRecord, NewCall, RefusedCall
-from maskline.core.inventory import Account, NewAccount, NewNumbers, Trunk, TrunkSettings
+from maskline.core.inventory import Account, NewAccount, NewNumbers, Target, Trunk, TrunkSettings
 from maskline.core.masking import MaskingSession, NewMaskingSession, PartyIsVirtual, Role, SessionCreated
 from maskline.core.numbers import DID, E164
 from maskline.core.termination import Reason, terminate
@@ -41,7 +41,9 @@ class World:
         assert isinstance(created, Account)
         self.account = created
         trunk = store.run(
-            add_trunk, TrunkSettings(name=f"trunk of {created.name}", peer_host="192.0.2.1"), self.now
+            add_trunk,
+            TrunkSettings(name=f"trunk of {created.name}", targets=(Target(host="192.0.2.1"),)),
+            self.now,
         )
         assert isinstance(trunk, Trunk)
         self.trunk = trunk

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from maskline.api.app import create_app
 from maskline.api.server import start_server
 from maskline.clock import Clock
-from maskline.core.inventory import Account, NewAccount, NewNumbers, Trunk, TrunkSettings
+from maskline.core.inventory import Account, NewAccount, NewNumbers, Target, Trunk, TrunkSettings
 from maskline.core.numbers import DID
 from maskline.store.setup import open_store
 from maskline.store.thread import StoreThreads
@@ -54,7 +54,9 @@ class Service:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         self._thread.start()
         assert self._ready.wait(WAIT_S)
-        trunk = self.run(add_trunk, TrunkSettings(name="carrier", peer_host="127.0.0.1"), self.clock.now())
+        trunk = self.run(
+            add_trunk, TrunkSettings(name="carrier", targets=(Target(host="127.0.0.1"),)), self.clock.now()
+        )
         assert isinstance(trunk, Trunk)
         self.trunk = trunk
 

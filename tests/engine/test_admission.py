@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskline.core.inventory import DialledFrom, Trunk
+from maskline.core.inventory import DialledFrom, Target, Trunk
 from maskline.core.numbers import DID, E164
 from maskline.engine.admission import read_dialling
 from maskline.sip.events import InviteFacts
 from maskline.sip.headers import parse_name_addr
 from maskline.sip.uri import parse_uri
 
-TRUNK = Trunk(id=1, created_at=0, name="one", peer_host="192.0.2.1", country="IN")
+TRUNK = Trunk(id=1, created_at=0, name="one", targets=(Target(host="192.0.2.1"),), country="IN")
 UNTRUSTED = replace(TRUNK, is_trusted_for_identity=False)
 CALLER = "<sip:+919812300001@192.0.2.1>"
 OTHER = "<sip:+919812300002@192.0.2.1>"

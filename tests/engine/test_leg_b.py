@@ -2,22 +2,26 @@
 
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskline.core.inventory import Transport, Trunk
+from maskline.core.inventory import NumberFormat, Registration, Target, Transport, Trunk
 from maskline.core.numbers import DID, E164
 from maskline.core.secret import Secret
+from maskline.core.targets import address_of
 from maskline.engine.leg_b import MAX_FORWARDS, build_leg_b
+from maskline.engine.trunk_table import TrunkTable
 from maskline.sip.events import Flow
 from maskline.sip.message import Request
 from maskline.sip.parser import StreamReader, parse_datagram
 from maskline.sip.user_agent import UserAgent
 from maskline.sip.user_agent_types import OutgoingInvite, UserAgentSettings
 
-TRUNK = Trunk(id=1, created_at=0, name="one", peer_host="192.0.2.1", peer_port=5080)
+TRUNK = Trunk(id=1, created_at=0, name="one", targets=(Target(host="192.0.2.1", port=5080),))
+NAMED = Target(host="sip.carrier.example", transport=Transport.TCP)
 NUMBER, CALLEE = DID("+912249370001"), E164("+919812300002")
 ADVERTISED = ("203.0.113.1", 5060)
 SDP = b"v=0\r\n"
@@ -40,10 +44,17 @@ ALLOWED = frozenset(
 OPTIONAL = frozenset({"P-Asserted-Identity"})
 
 
-def _invite(trunk: Trunk = TRUNK, *, hops_left: int = 70, sdp: bytes = SDP) -> OutgoingInvite:
+def _invite(
+    trunk: Trunk = TRUNK, *, hops_left: int = 70, sdp: bytes = SDP, local: str = "10.0.0.1"
+) -> OutgoingInvite:
+    table = TrunkTable()
+    table.replace((trunk,), {NAMED: (address_of(NAMED, "192.0.2.7", 5061),)})
+    (target,) = table.route(trunk.id, dice=0, now=0.0)
     return build_leg_b(
         trunk=trunk,
-        flow=Flow(trunk.transport, ("10.0.0.1", 5060), (trunk.peer_host, trunk.peer_port)),
+        target=target,
+        credentials=table.credentials(trunk.id),
+        flow=Flow(target.transport, (local, 5060), (target.host, target.port)),
         advertised_host=ADVERTISED[0],
         number=NUMBER,
         callee=CALLEE,
@@ -86,7 +97,8 @@ def test_the_callee_is_dialled_from_the_virtual_number() -> None:
 @pytest.mark.parametrize("sends_asserted", [True, False])
 def test_every_header_is_on_the_list_once(transport: Transport, sends_asserted: bool) -> None:
     """Nothing else leaves, whatever the trunk asks for."""
-    _, request = _sent(_invite(replace(TRUNK, transport=transport, sends_asserted=sends_asserted)))
+    targets = (replace(TRUNK.targets[0], transport=transport),)
+    _, request = _sent(_invite(replace(TRUNK, targets=targets, sends_asserted=sends_asserted)))
     names = [name for name, _ in request.headers.items]
     assert len(set(names)) == len(names)
     expected = ALLOWED | (OPTIONAL if sends_asserted else frozenset())
@@ -112,10 +124,64 @@ def test_the_asserted_identity_is_the_virtual_number() -> None:
 
 def test_ipv6_peers_stand_in_brackets() -> None:
     """A trunk on IPv6 is dialled as any other."""
-    flow = Flow("udp", ("2001:db8::9", 5060), ("2001:db8::1", 5060))
-    trunk = replace(TRUNK, peer_host="2001:db8::1", peer_port=5060)
-    _, request = _sent(replace(_invite(trunk), flow=flow))
+    trunk = replace(TRUNK, targets=(Target(host="2001:db8::1", port=5060),))
+    flow, request = _sent(_invite(trunk, local="2001:db8::9"))
+    assert flow.remote == ("2001:db8::1", 5060)
     assert request.uri == "sip:+919812300002@[2001:db8::1]:5060"
+
+
+def test_a_name_is_named_and_its_address_dialled() -> None:
+    """Request-URI and To say what the operator wrote, which carriers know their customers by; bytes go elsewhere."""
+    flow, request = _sent(_invite(replace(TRUNK, targets=(NAMED,))))
+    assert flow.remote == ("192.0.2.7", 5061)
+    assert request.uri == "sip:+919812300002@sip.carrier.example"
+    assert request.headers.get("To") == "<sip:+919812300002@sip.carrier.example>"
+
+
+@pytest.mark.parametrize(
+    ("changed", "dialled", "shown"),
+    [
+        ({"number_format": NumberFormat.DIGITS}, "919812300002", "912249370001"),
+        ({"number_format": NumberFormat.ZEROS, "dial_prefix": "77"}, "7700919812300002", "00912249370001"),
+        ({"number_format": NumberFormat.NATIONAL}, "09812300002", "02249370001"),
+        ({"number_format": NumberFormat.NATIONAL, "country": "US"}, "011919812300002", "011912249370001"),
+        ({"caller_format": NumberFormat.DIGITS}, "+919812300002", "912249370001"),
+    ],
+)
+def test_numbers_are_written_as_the_trunk_wants_them(
+    changed: dict[str, Any], dialled: str, shown: str
+) -> None:
+    """The callee in Request-URI and To, the virtual number in From and P-Asserted-Identity, each in its format."""
+    _, request = _sent(_invite(replace(TRUNK, sends_asserted=True, **changed)))
+    assert request.uri == f"sip:{dialled}@192.0.2.1:5080"
+    assert request.headers.get("To") == f"<sip:{dialled}@192.0.2.1>"
+    assert (request.headers.get("From") or "").startswith(f"<sip:{shown}@203.0.113.1>;tag=")
+    assert request.headers.get("P-Asserted-Identity") == f"<sip:{shown}@203.0.113.1>"
+
+
+def test_a_carrier_that_wants_it_hears_that_users_are_numbers() -> None:
+    """user=phone is on every number or on none."""
+    _, request = _sent(_invite(replace(TRUNK, sends_asserted=True, sends_user_phone=True)))
+    assert request.uri == "sip:+919812300002@192.0.2.1:5080;user=phone"
+    for name in ("From", "To", "P-Asserted-Identity"):
+        assert ";user=phone>" in (request.headers.get(name) or "")
+
+
+@pytest.mark.parametrize(
+    ("changed", "host"),
+    [
+        ({"from_host": "us.example"}, "us.example"),
+        ({"registration": Registration()}, "192.0.2.1"),
+        ({"registration": Registration(registrar=Target(host="reg.example"))}, "reg.example"),
+        ({"registration": Registration(), "from_host": "us.example"}, "us.example"),
+    ],
+)
+def test_a_carrier_may_know_us_by_another_name(changed: dict[str, Any], host: str) -> None:
+    """Who registers is known by the registrar's name; a name of its own goes before it."""
+    _, request = _sent(_invite(replace(TRUNK, sends_asserted=True, **changed)))
+    assert (request.headers.get("From") or "").startswith(f"<sip:+912249370001@{host}>")
+    assert request.headers.get("P-Asserted-Identity") == f"<sip:+912249370001@{host}>"
+    assert "203.0.113.1" in (request.headers.get("Contact") or "")
 
 
 @given(hops_left=st.integers(1, 255))

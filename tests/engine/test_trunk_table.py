@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskline.core.inventory import Trunk
+from maskline.core.inventory import Target, Trunk
 from maskline.engine.trunk_table import ADDRESS_CACHE_MAX, TrunkTable
 
-TRUNK = Trunk(id=1, created_at=0, name="one", peer_host="192.0.2.1", accept=("192.0.2.0/28",))
+TRUNK = Trunk(id=1, created_at=0, name="one", targets=(Target(host="192.0.2.1"),), accept=("192.0.2.0/28",))
 
 
 def test_a_table_without_trunks_accepts_nobody() -> None:
@@ -33,7 +33,7 @@ def test_every_trunk_of_an_address_is_found_in_order() -> None:
 
 def test_peers_are_hosts_of_one_trunk() -> None:
     """An address may speak about a dialog with a host of its own trunk, its peer included, and no other."""
-    second = replace(TRUNK, id=2, name="two", peer_host="203.0.113.5", accept=("198.51.100.0/24",))
+    second = replace(TRUNK, id=2, name="two", targets=(Target(host="203.0.113.5"),), accept=("198.51.100.0/24",))
     table = TrunkTable(("10.0.0.1/32",))
     table.replace((TRUNK, second))
     assert table.are_peers("192.0.2.9", frozenset({"192.0.2.1"}))

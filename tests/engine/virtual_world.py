@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from maskline.core.inventory import Account, NewAccount, NewNumbers, TrunkSettings
+from maskline.core.inventory import Account, NewAccount, NewNumbers, Target, TrunkSettings
 from maskline.core.masking import MaskingSession, NewMaskingSession, SessionCreated
 from maskline.core.numbers import DID, E164
 from maskline.engine.switch import SwitchLimits
@@ -145,7 +145,12 @@ def prepare(store: Store) -> Account:
     assert not isinstance(account, AccountExists)
     trunk = store.run(
         add_trunk,
-        TrunkSettings(name="carrier", peer_host=CARRIER, peer_port=BILAL.port, accept=(f"{CARRIER}/32",)),
+        TrunkSettings(
+            name="carrier",
+            targets=(Target(host=CARRIER, port=BILAL.port),),
+            accept=(f"{CARRIER}/32",),
+            has_health_check=False,
+        ),
         EPOCH_US,
     )
     assert not isinstance(trunk, TrunkExists)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psycopg
 
-from maskline.core.inventory import Account, NewAccount, NewNumbers, Transport, Trunk, TrunkSettings
+from maskline.core.inventory import Account, NewAccount, NewNumbers, Target, Transport, Trunk, TrunkSettings
 from maskline.core.masking import MaskingSession, NewMaskingSession, SessionCreated
 from maskline.core.numbers import DID, E164
 from maskline.core.secret import Secret
@@ -29,7 +29,7 @@ from maskline.workflows.accounts import create_account
 from maskline.workflows.create_masking_session import create_masking_session
 from maskline.workflows.end_masking_session import end_masking_session
 from maskline.workflows.numbers import NumbersAdded, add_numbers
-from maskline.workflows.trunks import add_trunk, load_trunk, move_trunk
+from maskline.workflows.trunks import add_trunk, change_trunk, load_trunk
 from tests.interop.secrets_of import MARKERS, Party
 from tests.interop.waiting import wait_for
 
@@ -143,9 +143,7 @@ class Ground:
             tx,
             TrunkSettings(
                 name=f"carrier{index}",
-                peer_host=carrier.uas[0],
-                peer_port=carrier.uas[1],
-                transport=Transport(transport),
+                targets=(Target(host=carrier.uas[0], port=carrier.uas[1], transport=Transport(transport)),),
                 accept=(f"{self.block}.{index}.0/24",),
                 sends_asserted=True,
                 username=CREDENTIALS[0] if has_credentials else None,
@@ -164,7 +162,9 @@ class Ground:
         def move(tx: Tx) -> None:
             trunk = load_trunk(tx, f"carrier{carrier.index}")
             assert trunk is not None
-            assert move_trunk(tx, trunk.id, *peer, (*trunk.accept, f"{peer[0]}/128"))
+            target = replace(trunk.targets[0], host=peer[0], port=peer[1])
+            accept = (*trunk.accept, f"{peer[0]}/128")
+            assert change_trunk(tx, replace(trunk, targets=(target,), accept=accept))
 
         self.store.run(move)
         return replace(carrier, peer=peer)

@@ -2,16 +2,25 @@ from dataclasses import fields, replace
 
 from tests.world import NOW, peek
 
-from maskline.core.inventory import DialledFrom, Transport, Trunk, TrunkSettings
+from maskline.core.inventory import (
+    DialledFrom,
+    NumberFormat,
+    Registration,
+    Target,
+    Transport,
+    Trunk,
+    TrunkSettings,
+)
 from maskline.core.secret import Secret
 from maskline.store.engine import Store
-from maskline.workflows.trunks import TrunkExists, add_trunk, load_trunk, load_trunks, move_trunk
+from maskline.workflows.trunks import TrunkExists, add_trunk, change_trunk, load_trunk, load_trunks
 
 FULL = TrunkSettings(
     name="carrier",
-    peer_host="sip.example",
-    peer_port=5080,
-    transport=Transport.TCP,
+    targets=(
+        Target(host="sip.example", port=5080, transport=Transport.TCP),
+        Target(host="2001:db8::1", priority=20, weight=0),
+    ),
     accept=("192.0.2.0/24", "2001:db8::/32"),
     media_networks=("198.51.100.0/24",),
     country="US",
@@ -19,7 +28,14 @@ FULL = TrunkSettings(
     is_trusted_for_identity=False,
     dialled_from=DialledFrom.TO,
     sends_asserted=True,
-    number_format="plain",
+    number_format=NumberFormat.DIGITS,
+    caller_format=NumberFormat.NATIONAL,
+    dial_prefix="99",
+    sends_user_phone=True,
+    from_host="us.carrier.example",
+    realm="carrier",
+    registration=Registration(registrar=Target(host="reg.example"), expires_s=300),
+    has_health_check=False,
     username="u",
     password=Secret("p4ss"),
     max_calls=30,
@@ -28,7 +44,7 @@ FULL = TrunkSettings(
 
 def test_reads_back_what_was_added(store: Store) -> None:
     """Every setting of a trunk survives the database, and so do the defaults."""
-    for settings in (FULL, TrunkSettings(name="plain", peer_host="192.0.2.1")):
+    for settings in (FULL, TrunkSettings(name="plain", targets=(Target(host="192.0.2.1"),))):
         added = store.run(add_trunk, settings, NOW)
         assert isinstance(added, Trunk)
         assert store.read(load_trunk, settings.name) == added
@@ -39,18 +55,26 @@ def test_reads_back_what_was_added(store: Store) -> None:
 def test_names_are_unique(store: Store) -> None:
     """A second trunk of the same name is refused."""
     store.run(add_trunk, FULL, NOW)
-    assert store.run(add_trunk, replace(FULL, peer_host="other"), NOW) == TrunkExists()
+    assert store.run(add_trunk, replace(FULL, targets=(Target(host="other"),)), NOW) == TrunkExists()
     assert store.read(load_trunk, "nobody") is None
 
 
-def test_moves(store: Store) -> None:
-    """A trunk's peer can be moved with the addresses it accepts; nothing else changes."""
+def test_changes(store: Store) -> None:
+    """A trunk gets other settings; its name and its age stay; nobody else changes."""
     added = store.run(add_trunk, FULL, NOW)
+    other = store.run(add_trunk, replace(FULL, name="other"), NOW)
     assert isinstance(added, Trunk)
-    assert store.run(move_trunk, added.id, "192.0.2.9", 5099, ("192.0.2.9/32",))
-    expected = replace(added, peer_host="192.0.2.9", peer_port=5099, accept=("192.0.2.9/32",))
-    assert store.read(load_trunk, "carrier") == expected
-    assert not store.run(move_trunk, added.id + 1, "192.0.2.9", 5099, ())
+    changed = replace(
+        added,
+        targets=(Target(host="192.0.2.9", port=5099), Target(host="192.0.2.9", port=5099)),
+        accept=("192.0.2.9/32",),
+        password=Secret("other"),
+        registration=Registration(),
+    )
+    assert store.run(change_trunk, changed)
+    assert store.read(load_trunks) == (changed, other)
+    assert not store.run(change_trunk, replace(changed, id=added.id + 9))
+    assert not store.run(change_trunk, replace(changed, name="another"))
 
 
 def test_password_is_sealed(store: Store) -> None:

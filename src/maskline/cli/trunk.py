@@ -10,7 +10,7 @@ from maskline.cli.account import SecretOption, check_country, check_name, read_s
 from maskline.cli.context import Context
 from maskline.clock import to_datetime
 from maskline.config import Address, parse_address
-from maskline.core.inventory import DialledFrom, Transport, Trunk, TrunkSettings
+from maskline.core.inventory import DialledFrom, Target, Transport, Trunk, TrunkSettings
 from maskline.core.secret import Secret
 from maskline.errors import InputError, RefusedError
 from maskline.workflows.trunks import TrunkExists, add_trunk, load_trunks
@@ -68,9 +68,7 @@ def add_commands(app: App, context: Context) -> None:
             raise InputError("--username and --password belong together")
         new = TrunkSettings(
             name=check_name(name),
-            peer_host=peer_address.host,
-            peer_port=peer_address.port,
-            transport=Transport(transport),
+            targets=(Target(host=peer_address.host, port=peer_address.port, transport=Transport(transport)),),
             accept=_parse_networks("--accept", accept) or _networks_of(peer_address),
             media_networks=_parse_networks("--media-network", media_network),
             country=check_country(country),

@@ -42,6 +42,19 @@ class DialledFrom(StrEnum):
     TO = "to"
 
 
+class NumberFormat(StrEnum):
+    """How a trunk writes numbers."""
+
+    PLUS = "plus"
+    """`+919812300001`"""
+    DIGITS = "digits"
+    """`919812300001`"""
+    NATIONAL = "national"
+    """`09812300001` within the trunk's country; others behind that country's international prefix."""
+    ZEROS = "00"
+    """`00919812300001`"""
+
+
 class NumberHealth(StrEnum):
     """Whether a virtual number can be given to new sessions."""
 
@@ -92,18 +105,46 @@ class NewAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where a trunk's calls may be sent: an address or a name, without port a name to be looked up by SRV.
+
+    The lowest `priority` goes first; within one, `weight` is the share (0 to 65535 both). The defaults leave room
+    on either side.
+
+    Source: RFC 2782, RFC 3263 section 4.
+    """
+
+    host: str
+    port: int | None = None
+    transport: Transport = Transport.UDP
+    priority: int = 10
+    weight: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """That a trunk registers with its carrier, for `expires_s` seconds at a time, as `TrunkSettings.username`.
+
+    Without `registrar` it registers with each of the trunk's targets.
+    """
+
+    registrar: Target | None = None
+    expires_s: int = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrunkSettings:
     """How to talk to one carrier.
 
-    `accept` and `media_networks` are CIDR texts; no media network means: only the signalled address.
-    `codecs` are names we may offer; their order on the wire is always the same (I5).
-    `max_calls` None means no limit of its own.
+    `targets` are in the order they were given. `accept` and `media_networks` are CIDR texts; no media network
+    means: only the signalled address. `codecs` are names we may offer; their order on the wire is always the same
+    (I5). `caller_format` None means `number_format`; `dial_prefix` (digits) stands before what is dialled.
+    `realm` None means the first that asks for the credentials; `from_host` None means our own host, or the
+    registrar's where the trunk registers. `max_calls` None means no limit of its own.
     """
 
     name: str
-    peer_host: str
-    peer_port: int = 5060
-    transport: Transport = Transport.UDP
+    targets: tuple[Target, ...]
     accept: tuple[str, ...] = ()
     media_networks: tuple[str, ...] = ()
     country: str = "IN"
@@ -111,10 +152,32 @@ class TrunkSettings:
     is_trusted_for_identity: bool = True
     dialled_from: DialledFrom = DialledFrom.REQUEST_URI
     sends_asserted: bool = False
-    number_format: str = "plus"
+    number_format: NumberFormat = NumberFormat.PLUS
+    caller_format: NumberFormat | None = None
+    dial_prefix: str = ""
+    sends_user_phone: bool = False
+    from_host: str | None = None
     username: str | None = None
     password: Secret | None = None
+    realm: str | None = None
+    registration: Registration | None = None
+    has_health_check: bool = True
     max_calls: int | None = None
+
+    @property
+    def peer_host(self) -> str:
+        """Host of the first target."""
+        return self.targets[0].host
+
+    @property
+    def peer_port(self) -> int:
+        """Port of the first target."""
+        return self.targets[0].port or 5060
+
+    @property
+    def transport(self) -> Transport:
+        """Transport of the first target."""
+        return self.targets[0].transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,3 +119,24 @@ def parse_number(text: str, *, country: str, is_country_code_first: bool = False
         return None
     formatted = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return E164(formatted) if _E164_SHAPE.fullmatch(formatted) else None
+
+
+def national_number(number: E164, *, country: str) -> str | None:
+    """Return a number as it is dialled within `country`, with that country's trunk prefix; None for a foreign one.
+
+    Countries that share a code (as those of +1) count as one.
+    """
+    parsed = phonenumbers.parse(number.reveal(), None)
+    if parsed.country_code != phonenumbers.country_code_for_region(country):
+        return None
+    prefix = phonenumbers.ndd_prefix_for_region(country, True)  # noqa: FBT003  # without punctuation
+    return (prefix or "") + phonenumbers.national_significant_number(parsed)
+
+
+def international_prefix_of(country: str) -> str:
+    """Return the digits dialled before a foreign number in `country`; 00 where there are several or none known."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(country)
+    if metadata is None:
+        return "00"
+    prefix = (metadata.preferred_international_prefix or metadata.international_prefix or "").replace("~", "")
+    return prefix if prefix.isascii() and prefix.isdecimal() else "00"

@@ -6,10 +6,11 @@ None of it decides anything: expiry, cool-off and release hold at their instant 
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
+from maskline.core.targets import address_of, default_port
 from maskline.engine.call import LEASE_US
 from maskline.engine.ports import SwitchClock, SwitchStore
 from maskline.engine.switch import Switch
@@ -64,16 +65,21 @@ class Housekeeping:
         A name that cannot be looked up keeps its last address; without one it stays, and calls to it fail at once.
         """
         trunks = await self._store.load_trunks()
-        names = {trunk.peer_host: trunk.peer_port for trunk in trunks if not _is_address(trunk.peer_host)}
+        names = {
+            target.host: target.port or default_port(target.transport)
+            for trunk in trunks
+            for target in trunk.targets
+            if not _is_address(target.host)
+        }
         answers = await asyncio.gather(*(self._resolve(*name) for name in names.items()))
         self._names = dict(zip(names, answers, strict=True))
-        trunks = tuple(
-            replace(trunk, peer_host=answer.address)
-            if (answer := self._names.get(trunk.peer_host)) is not None and answer.address is not None
-            else trunk
+        addresses = {
+            target: (address_of(target, answer.address, target.port or default_port(target.transport)),)
             for trunk in trunks
-        )
-        if self._switch.trunks.replace(trunks):
+            for target in trunk.targets
+            if (answer := self._names.get(target.host)) is not None and answer.address is not None
+        }
+        if self._switch.trunks.replace(trunks, addresses):
             _log.info("trunks.loaded", trunk_count=len(trunks))
 
     async def see_revocations(self) -> None:

@@ -5,7 +5,9 @@ session description, which `media.sdp` has rebuilt, and the number of hops left.
 """
 
 from maskline.core.inventory import Trunk
+from maskline.core.number_format import format_number
 from maskline.core.numbers import DID, E164
+from maskline.core.targets import TargetAddress
 from maskline.sip.digest import Credentials
 from maskline.sip.events import Flow
 from maskline.sip.uri import SIPURI
@@ -17,6 +19,8 @@ MAX_FORWARDS = 70  # RFC 3261 section 8.1.1.6
 def build_leg_b(
     *,
     trunk: Trunk,
+    target: TargetAddress,
+    credentials: Credentials | None,
     flow: Flow,
     advertised_host: str,
     number: DID,
@@ -24,23 +28,34 @@ def build_leg_b(
     hops_left: int,
     sdp: bytes,
 ) -> OutgoingInvite:
-    """Dial `callee` from the virtual number `number` over `trunk`. `hops_left` is leg A's Max-Forwards."""
-    ours = SIPURI(scheme="sip", user=number, host=advertised_host, port=None)
-    target = SIPURI(scheme="sip", user=callee.reveal(), host=trunk.peer_host, port=trunk.peer_port)
+    """Dial `callee` from the virtual number `number` at one target of `trunk`, over `flow`, which leads there.
+
+    `hops_left` is leg A's Max-Forwards; `credentials` are the trunk's, if it has any.
+    """
+    dialled = trunk.dial_prefix + format_number(callee, trunk.number_format, country=trunk.country)
+    shown = format_number(E164(number), trunk.caller_format or trunk.number_format, country=trunk.country)
+    ours = _uri(trunk, shown, from_host_of(trunk, target) or advertised_host, None)
     return OutgoingInvite(
         flow=flow,
-        request_uri=target,
+        request_uri=_uri(trunk, dialled, target.name, target.name_port),
         from_uri=ours,
-        to_uri=SIPURI(scheme="sip", user=callee.reveal(), host=trunk.peer_host, port=None),
+        to_uri=_uri(trunk, dialled, target.name, None),
         contact_user="",
         sdp=sdp,
         max_forwards=min(MAX_FORWARDS, hops_left - 1),
         asserted=ours if trunk.sends_asserted else None,
-        credentials=_credentials(trunk),
+        credentials=credentials,
     )
 
 
-def _credentials(trunk: Trunk) -> Credentials | None:
-    if trunk.username is None or trunk.password is None:
-        return None
-    return Credentials(username=trunk.username, password=trunk.password.reveal(), realm=None)
+def from_host_of(trunk: Trunk, target: TargetAddress) -> str | None:
+    """The host under which the carrier knows us; None for our own."""
+    if trunk.from_host is not None or trunk.registration is None:
+        return trunk.from_host
+    registrar = trunk.registration.registrar
+    return target.name if registrar is None else registrar.host
+
+
+def _uri(trunk: Trunk, user: str, host: str, port: int | None) -> SIPURI:
+    params = (("user", "phone"),) if trunk.sends_user_phone else ()
+    return SIPURI(scheme="sip", user=user, host=host, port=port, params=params)

@@ -72,6 +72,8 @@ def upgrade_schema(url: URL, *, can_create: bool = False) -> None:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        if database_of(url) is Database.SQLITE and connection.execute(text("PRAGMA foreign_key_check")).all():
+            raise DatabaseUnusableError("a migration left rows that refer to nothing")
 
 
 def _config() -> Config:
@@ -98,6 +100,10 @@ def _connect_for_ddl(url: URL) -> sqlite3.Connection | psycopg.Connection:
     raw: sqlite3.Connection | psycopg.Connection = connect(url)
     if isinstance(raw, psycopg.Connection):
         raw.autocommit = False  # SQLAlchemy begins by the driver
+    else:
+        # SQLite alters a table by making another and dropping the first, which rows elsewhere refer to; what they
+        # refer to is checked at the end instead (as SQLite's manual has it, ALTER TABLE, section 7).
+        raw.execute("PRAGMA foreign_keys=OFF")
     return raw
 
 

@@ -17,10 +17,14 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
+    true,
 )
 
-from . import schema_deliveries  # noqa: F401  # registers its tables
-from . import schema_recordings  # noqa: F401  # registers its tables
+from . import (
+    schema_recordings,  # noqa: F401  # registers its tables
+    schema_trunks,  # noqa: F401  # registers its tables
+)
 from .schema_base import CALL_ID, ID, INSTANT, REF, URL, index_while, metadata, unique_while
 
 meta = Table(
@@ -63,9 +67,6 @@ trunk = Table(
     metadata,
     Column("id", ID, primary_key=True),
     Column("name", String(200), nullable=False, unique=True),
-    Column("peer_host", String(255), nullable=False),
-    Column("peer_port", Integer, nullable=False),
-    Column("transport", String(8), nullable=False),
     Column("accept", Text, nullable=False),  # JSON list of CIDRs
     Column("media_networks", Text, nullable=False),  # JSON list of CIDRs
     Column("country", String(3), nullable=False),
@@ -78,9 +79,19 @@ trunk = Table(
     Column("password_sealed", LargeBinary),
     Column("max_calls", Integer),
     Column("created_at", INSTANT, nullable=False),
-    CheckConstraint("peer_port BETWEEN 1 AND 65535", name="peer_port"),
-    CheckConstraint("transport IN ('udp', 'tcp', 'tls')", name="transport"),
+    Column("caller_format", String(16)),  # NULL: number_format
+    Column("dial_prefix", String(16), nullable=False, server_default=""),
+    Column("sends_user_phone", Boolean, nullable=False, server_default=false()),
+    Column("from_host", String(255)),
+    Column("realm", String(255)),
+    Column("registration_s", Integer),  # NULL: it does not register
+    Column("has_health_check", Boolean, nullable=False, server_default=true()),
     CheckConstraint("dialled_from IN ('request_uri', 'to')", name="dialled_from"),
+    CheckConstraint("number_format IN ('plus', 'digits', 'national', '00')", name="number_format"),
+    CheckConstraint(
+        "caller_format IS NULL OR caller_format IN ('plus', 'digits', 'national', '00')", name="caller_format"
+    ),
+    CheckConstraint("registration_s IS NULL OR registration_s > 0", name="registration_s"),
 )
 
 pool = Table(
@@ -346,7 +357,6 @@ outbox = Table(
     UniqueConstraint("session_id", "sequence"),
 )
 index_while("ix_outbox_unpublished", "published_at IS NULL", outbox.c.id)
-index_while("ix_outbox_published", "published_at IS NOT NULL", outbox.c.published_at)
 
 __all__ = [
     "account",

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from maskline.core.inventory import Account, NewAccount, NewNumbers, TrunkSettings
+from maskline.core.inventory import Account, NewAccount, NewNumbers, Target, TrunkSettings
 from maskline.core.numbers import DID
 from maskline.store.engine import Tx
 from maskline.workflows.accounts import AccountExists, create_account, load_account
 from maskline.workflows.numbers import add_numbers, list_numbers
-from maskline.workflows.trunks import TrunkExists, add_trunk, load_trunk, move_trunk
+from maskline.workflows.trunks import TrunkExists, add_trunk, change_trunk, load_trunk
 
 SANDBOX_NAME: Final = "sandbox"
 DEMO_ACCOUNT: Final = "demo"
@@ -36,8 +36,7 @@ def prepare_sandbox(tx: Tx, carrier: tuple[str, int], now: int) -> Sandbox:
     host, port = carrier
     settings = TrunkSettings(
         name=SANDBOX_NAME,
-        peer_host=host,
-        peer_port=port,
+        targets=(Target(host=host, port=port),),
         accept=(f"{host}/32",),
         media_networks=LOOPBACK,
     )
@@ -45,8 +44,8 @@ def prepare_sandbox(tx: Tx, carrier: tuple[str, int], now: int) -> Sandbox:
     if isinstance(trunk, TrunkExists):
         known = load_trunk(tx, SANDBOX_NAME)
         assert known is not None
-        trunk = replace(known, peer_host=host, peer_port=port, accept=settings.accept)
-        move_trunk(tx, trunk.id, host, port, settings.accept)
+        trunk = replace(known, targets=settings.targets, accept=settings.accept)
+        change_trunk(tx, trunk)
     created = create_account(tx, NewAccount(name=DEMO_ACCOUNT), now)
     account = load_account(tx, name=DEMO_ACCOUNT) if isinstance(created, AccountExists) else created
     assert account is not None

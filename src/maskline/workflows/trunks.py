@@ -1,4 +1,4 @@
-"""Add and list trunks."""
+"""Add, change and list trunks."""
 
 from dataclasses import dataclass, fields
 
@@ -13,7 +13,7 @@ class TrunkExists:
 
 
 def add_trunk(tx: Tx, settings: TrunkSettings, now: int) -> Trunk | TrunkExists:
-    """Add a trunk as it is described; an empty `accept` is the caller's to fill from the peer's address."""
+    """Add a trunk as it is described; an empty `accept` is the caller's to fill from the targets' addresses."""
     id_ = rows.insert_trunk(tx, settings, now)
     if id_ is None:
         return TrunkExists()
@@ -21,9 +21,9 @@ def add_trunk(tx: Tx, settings: TrunkSettings, now: int) -> Trunk | TrunkExists:
     return Trunk(id=id_, created_at=now, **given)
 
 
-def move_trunk(tx: Tx, trunk_id: int, peer_host: str, peer_port: int, accept: tuple[str, ...]) -> bool:
-    """Change where a trunk's peer is and whom it accepts; False when there is no such trunk."""
-    return rows.update_peer(tx, trunk_id, peer_host, peer_port, accept)
+def change_trunk(tx: Tx, trunk: Trunk) -> bool:
+    """Give a trunk the settings of `trunk`; False when there is none of its id and name."""
+    return rows.update_trunk(tx, trunk.id, trunk)
 
 
 def load_trunks(tx: Tx) -> tuple[Trunk, ...]:
