@@ -271,7 +271,7 @@ async def test_peer_that_goes_away_is_a_failure(start: bytes) -> None:
 async def test_body_is_cut_for_those_who_want_the_status() -> None:
     """With `cuts_body` a long body ends at the limit, and the answer counts."""
     limits = dataclasses.replace(LIMITS, response_bytes_max=10, cuts_body=True)
-    for answer in (_flood(_UNTIL_CLOSE, bytes(4096)), _LONG + bytes(9999), _flood(_LONG, b"x")):
+    for answer in (_flood(_UNTIL_CLOSE, bytes(4096)), _LONG + bytes(9999), _drip(_LONG, bytes(11))):
         async with serve(answer) as peer, OutboundClient(allowed_networks=LOOPBACK) as client:
             got = await _get(client, f"http://127.0.0.1:{peer.port}/", limits)
             assert (got.status, len(got.body)) == (200, 10)  # type: ignore[attr-defined]
