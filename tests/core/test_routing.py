@@ -18,7 +18,6 @@ SESSION = SessionFacts(
     ring_timeout_s=45,
     call_time_limit_s=600,
     is_recorded=True,
-    needs_pin=False,
 )
 FACTS = RouteFacts(
     number=DID("+912200000000"), trunk_id=3, account_id=7, is_caller_virtual=False, session=SESSION
@@ -59,7 +58,6 @@ def test_window_is_half_open(now: int, is_open: bool) -> None:
         (replace(FACTS, session=None), CALLER, RefusalReason.NO_SESSION),
         (replace(FACTS, session=None), None, RefusalReason.NO_CALLER),
         (replace(FACTS, session=replace(SESSION, callee=None)), CALLER, RefusalReason.NO_COUNTERPART),
-        (replace(FACTS, session=replace(SESSION, needs_pin=True)), CALLER, RefusalReason.PIN_REQUIRED),
     ],
 )
 def test_refusals(facts: RouteFacts, caller: E164 | None, reason: RefusalReason) -> None:

@@ -37,9 +37,10 @@ def _catalogue(url: URL) -> list[tuple[object, ...]]:
 def _objects(connection: Connection, database: Database) -> Iterator[tuple[object, ...]]:
     if database is Database.SQLITE:
         rows = connection.execute(text("SELECT type, name, tbl_name, sql FROM sqlite_schema"))
-        # Constraints of a table in any order, whitespace aside: SQLite keeps the words of CREATE.
+        # Columns and constraints of a table in any order, whitespace aside: SQLite keeps the words of CREATE, and
+        # puts a column added later behind the others.
         yield from (
-            (type_, name, table, sorted(re.split(r",\s*\n|\n", _plain(sql or ""))))
+            (type_, name, table, sorted(_parts(sql or "")))
             for type_, name, table, sql in rows
             if table != "alembic_version"
         )
@@ -58,8 +59,17 @@ def _objects(connection: Connection, database: Database) -> Iterator[tuple[objec
         yield from (tuple(row) for row in connection.execute(text(query)))
 
 
-def _plain(sql: str) -> str:
-    return "\n".join(line.strip().rstrip(", ") for line in sql.splitlines())
+def _parts(sql: str) -> list[str]:
+    """Split a statement at the commas of its outermost list."""
+    head, _, body = " ".join(sql.split()).partition("(")
+    parts, depth = [head.replace('"', "").strip(), ""], 0  # a table made anew has its name in quotes
+    for character in body:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if (character, depth) in {(",", 0), (")", -1)}:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts]
 
 
 def test_schema_equals_migrations(store: Store, empty_url: URL) -> None:

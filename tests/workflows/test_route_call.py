@@ -4,16 +4,16 @@ import pytest
 from tests.world import SECOND, World, person, poke, virtual
 
 from maskline.core.inventory import NewAccount
-from maskline.core.masking import PinSettings, Role
+from maskline.core.masking import Role
 from maskline.core.numbers import E164
-from maskline.core.routing import Connect, RefusalReason, Refuse, RouteFacts, decide_route
+from maskline.core.routing import Connect, RefusalReason, Refuse, RouteDecision, RouteFacts, decide_route
 from maskline.store.engine import Store
 from maskline.workflows.end_masking_session import end_masking_session
 from maskline.workflows.numbers import remove_number
 from maskline.workflows.route_call import route_call
 
 
-def _route(world: World, caller: E164 | None, number: str = virtual(0)) -> Connect | Refuse:
+def _route(world: World, caller: E164 | None, number: str = virtual(0)) -> RouteDecision:
     facts = world.store.read(route_call, number, caller, world.now)
     return decide_route(facts, caller, world.now)
 
@@ -35,15 +35,6 @@ def test_finds_the_session_from_either_party(world: World) -> None:
         is_recorded=True,
     )
     assert _route(world, person(2)) == replace(first, caller_role=Role.SECOND, callee=person(1))
-
-
-@pytest.mark.parametrize("is_forced", [False, True])
-def test_forced_pin_lets_nobody_through(world: World, is_forced: bool) -> None:
-    """Where even the parties have to enter a PIN, they are refused; with PIN on alone they are let through."""
-    world.create(pin=PinSettings(is_generated=True, is_forced=is_forced))
-    expected = Refuse(reason=RefusalReason.PIN_REQUIRED)
-    assert (_route(world, person(1)) == expected) is is_forced
-    assert isinstance(_route(world, person(2)), Connect) is not is_forced
 
 
 def test_same_party_on_different_numbers_reaches_different_people(world: World) -> None:

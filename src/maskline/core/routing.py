@@ -1,10 +1,15 @@
-"""Decide what an inbound call gets: a pure function of the facts one look-up found."""
+"""Decide what an inbound call gets: a pure function of the facts that were looked up."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from .masking import RecordFormat, Role
 from .numbers import DID, E164
+from .pin import PIN_LIMITS, PinLimits, TryWindow, is_locked
+
+BUILT_IN: Final = "built-in"
+"""Stands where a refusal prompt's URL would stand, for the "not in service" that is shipped."""
 
 
 class RefusalReason(StrEnum):
@@ -22,8 +27,8 @@ class RefusalReason(StrEnum):
     """No live session binds this caller on this number."""
     NO_COUNTERPART = "no-counterpart"
     """The registered party of a one-party session called, and nobody called it yet."""
-    PIN_REQUIRED = "pin-required"
-    """The session lets nobody through without a PIN, and there is no PIN dialogue yet."""
+    PIN_LOCKED = "pin-locked"
+    """Too many wrong PINs from this caller, or on this number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +40,39 @@ class SessionFacts:
     role: Role
     """Who the caller is."""
     callee: E164 | None
+    """The other party; for the registered party of a one-party session whoever called it last."""
     starts_at: int
     ends_at: int
     ring_timeout_s: int
     call_time_limit_s: int
     is_recorded: bool
-    needs_pin: bool
-    """Whether even a registered party has to enter a PIN first."""
+    record_format: RecordFormat = RecordFormat.MP3
+    has_first: bool = True
+    """Whether the session has a first party; if not, a stranger stands for it."""
+    first_play_url: str = ""
+    second_play_url: str = ""
+    is_reported: bool = False
+    has_pin: bool = False
+    dialogue: "PinDialogue | None" = None
+    """Set when even a registered party has to enter a PIN first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrangerFacts:
+    """What a number has for callers nobody bound: its newest live session with PIN, or else the newest that plays.
+
+    The tries are those of this caller and of all on this number. Instants in µs UTC.
+    """
+
+    session_id: str
+    account_id: int
+    starts_at: int
+    ends_at: int
+    dialogue: "PinDialogue | None"
+    """Set for a session with PIN."""
+    unknown_caller_url: str
+    caller_tries: TryWindow | None = None
+    number_tries: TryWindow | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +80,7 @@ class RouteFacts:
     """What the store knows of a dialled number and a caller, as of one instant.
 
     `trunk_id` is the trunk the number belongs to; an INVITE from an address that this trunk does not
-    accept gets no answer. All None: not our number.
+    accept gets no answer. All None: not our number. `strangers` is looked up only where `session` is None.
     """
 
     number: DID | None
@@ -57,6 +88,9 @@ class RouteFacts:
     account_id: int | None
     is_caller_virtual: bool
     session: SessionFacts | None
+    refusal_prompt_url: str = ""
+    """What the account plays to those it refuses: "" for nothing, or BUILT_IN."""
+    strangers: StrangerFacts | None = None
 
 
 class PinStanding(StrEnum):
@@ -92,6 +126,8 @@ class Connect:
     is_reported: bool = False
     """Whether anybody is told of the call's steps: only then they are written."""
     pin: PinStanding = PinStanding.OFF
+    callee_role: Role | None = None
+    """Set where `caller_role` does not tell it: the registered party that a stranger calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +209,9 @@ class Refuse:
 RouteDecision = Connect | AskPin | Announce | Refuse
 
 
-def decide_route(facts: RouteFacts, caller: E164 | None, now: int) -> RouteDecision:
+def decide_route(
+    facts: RouteFacts, caller: E164 | None, now: int, limits: PinLimits = PIN_LIMITS
+) -> RouteDecision:
     """Decide on an inbound call at `now` (µs UTC); `caller` is None when withheld."""
     number, trunk_id, session = facts.number, facts.trunk_id, facts.session
     if number is None or trunk_id is None:
@@ -183,22 +221,84 @@ def decide_route(facts: RouteFacts, caller: E164 | None, now: int) -> RouteDecis
     if facts.is_caller_virtual:
         return Refuse(reason=RefusalReason.CALLER_IS_VIRTUAL)
     if session is None or not session.starts_at <= now < session.ends_at:
-        return Refuse(reason=RefusalReason.NO_CALLER if caller is None else RefusalReason.NO_SESSION)
+        return _meet_stranger(facts, caller, now, limits)
     if session.account_id != facts.account_id:
         return Refuse(reason=RefusalReason.NOT_LEASED)
-    if session.needs_pin:
-        return Refuse(reason=RefusalReason.PIN_REQUIRED)
     if session.callee is None:
-        return Refuse(reason=RefusalReason.NO_COUNTERPART)
+        return _refuse(facts, RefusalReason.NO_COUNTERPART)
+    if session.dialogue is not None:
+        return AskPin(dialogue=session.dialogue, number=number, trunk_id=trunk_id)
+    is_authorized = session.has_pin and session.role is not Role.ANYONE
+    standing = PinStanding.AUTHORIZED if is_authorized else PinStanding.OFF
+    return build_connect(session, session.callee, number, trunk_id, standing)
+
+
+def build_connect(
+    session: SessionFacts, callee: E164, number: DID, trunk_id: int, standing: PinStanding
+) -> Connect:
+    """Build the connection of a session's caller, in its role, to `callee`."""
+    # A stranger stands where the session has no party, and hears what that party would.
+    is_caller_first = session.role is Role.FIRST or (session.role is Role.ANYONE and not session.has_first)
+    plays = (session.first_play_url, session.second_play_url)
+    caller_play_url, callee_play_url = plays if is_caller_first else reversed(plays)
     return Connect(
         session_id=session.session_id,
         account_id=session.account_id,
         caller_role=session.role,
-        callee=session.callee,
+        callee=callee,
         presented=number,
         trunk_id=trunk_id,
         ends_at=session.ends_at,
         ring_timeout_s=session.ring_timeout_s,
         call_time_limit_s=session.call_time_limit_s,
         is_recorded=session.is_recorded,
+        record_format=session.record_format,
+        caller_play_url=caller_play_url,
+        callee_play_url=callee_play_url,
+        is_reported=session.is_reported,
+        pin=standing,
+    )
+
+
+def _meet_stranger(
+    facts: RouteFacts, caller: E164 | None, now: int, limits: PinLimits
+) -> AskPin | Announce | Refuse:
+    """Decide for a caller that no session binds here, or one that withholds its number."""
+    assert facts.number is not None
+    assert facts.trunk_id is not None
+    reason = RefusalReason.NO_CALLER if caller is None else RefusalReason.NO_SESSION
+    meets = facts.strangers
+    if meets is None or meets.account_id != facts.account_id or not meets.starts_at <= now < meets.ends_at:
+        return _refuse(facts, reason)
+    if meets.dialogue is not None:
+        if is_locked(meets.caller_tries, limits.caller, now) or is_locked(
+            meets.number_tries, limits.number, now
+        ):
+            return _refuse(facts, RefusalReason.PIN_LOCKED)
+        return AskPin(dialogue=meets.dialogue, number=facts.number, trunk_id=facts.trunk_id)
+    return Announce(
+        url=meets.unknown_caller_url,
+        reason=reason,
+        account_id=meets.account_id,
+        session_id=meets.session_id,
+        number=facts.number,
+        trunk_id=facts.trunk_id,
+    )
+
+
+def _refuse(facts: RouteFacts, reason: RefusalReason) -> Announce | Refuse:
+    """Refuse, with the account's prompt if it has one: the same for whatever reason."""
+    if not facts.refusal_prompt_url:
+        return Refuse(reason=reason)
+    assert facts.number is not None
+    assert facts.trunk_id is not None
+    assert facts.account_id is not None
+    url = facts.refusal_prompt_url
+    return Announce(
+        url="" if url == BUILT_IN else url,
+        reason=reason,
+        account_id=facts.account_id,
+        session_id=None,
+        number=facts.number,
+        trunk_id=facts.trunk_id,
     )

@@ -35,10 +35,26 @@ class Reason(StrEnum):
     CALLER_IS_VIRTUAL = "caller-is-virtual"
     NO_SESSION = "no-session"
     NO_COUNTERPART = "no-counterpart"
-    PIN_REQUIRED = "pin-required"
+    PIN_FAILED = "pin-failed"
+    """The caller was asked for a PIN and gave no right one."""
+    PIN_LOCKED = "pin-locked"
+    """Too many wrong PINs before: the caller was refused, or told so at its next try."""
+    ANNOUNCED = "announced"
+    """The caller heard a prompt instead of a ringing phone, and it was played to the end."""
     SESSION_BUSY = "session-busy"
     SESSION_ENDED = "session-ended"
     """The session expired or was deleted before the bridge."""
+    ORDER_EXPIRED = "order-expired"
+    """No switch was there in time to place a call the service owed."""
+    FIRST_RING_TIMEOUT = "first-ring-timeout"
+    """In a call the service places, the first party is leg A: what befalls it has reasons of its own."""
+    FIRST_BUSY = "first-busy"
+    FIRST_DECLINED = "first-declined"
+    FIRST_NO_ANSWER = "first-no-answer"
+    FIRST_UNALLOCATED = "first-unallocated"
+    FIRST_INVALID_ADDRESS = "first-invalid-address"
+    FIRST_NOT_ACCEPTABLE = "first-not-acceptable"
+    FIRST_REDIRECTED = "first-redirected"
     RING_TIMEOUT = "ring-timeout"
     CALLEE_BUSY = "callee-busy"
     CALLEE_DECLINED = "callee-declined"
@@ -57,6 +73,8 @@ class Reason(StrEnum):
     MEDIA_LOST = "media-lost"
     """Our media process died."""
     OVERLOADED = "overloaded"
+    DRAINING = "draining"
+    """The switch is about to stop and takes no new calls."""
     SWITCH_RESTARTED = "switch-restarted"
     SWITCH_LOST = "switch-lost"
     """The switch of the call never came back."""
@@ -77,6 +95,7 @@ _NORMAL = "Normal Hangup"
 _REJECTED = "Rejected"
 _ROUTING = "Routing Error"
 _INTERNAL = "Internal Error"
+_CHALLENGE = "Confirm Key Challenge Failed"
 
 TERMINATIONS: Final[dict[Reason, TerminationRow]] = {
     Reason.CALLER_HUNG_UP: TerminationRow(Result.SUCCESS, 16, 487, _NORMAL, 4000),
@@ -91,9 +110,20 @@ TERMINATIONS: Final[dict[Reason, TerminationRow]] = {
     Reason.CALLER_IS_VIRTUAL: TerminationRow(Result.CALLER, 21, 480, _REJECTED, 3020),
     Reason.NO_SESSION: TerminationRow(Result.CALLER, 21, 480, _REJECTED, 3020),
     Reason.NO_COUNTERPART: TerminationRow(Result.CALLER, 21, 480, _REJECTED, 3020),
-    Reason.PIN_REQUIRED: TerminationRow(Result.CALLER, 21, 480, "Confirm Key Challenge Failed", 9110),
+    Reason.PIN_FAILED: TerminationRow(Result.CALLER, 21, 480, _CHALLENGE, 9110),
+    Reason.PIN_LOCKED: TerminationRow(Result.CALLER, 21, 480, _CHALLENGE, 9110),
+    Reason.ANNOUNCED: TerminationRow(Result.CALLER, 16, 480, "End Of XML Instructions", 4010),
     Reason.SESSION_BUSY: TerminationRow(Result.CALLER, 17, 486, "Busy Line", 3010),
     Reason.SESSION_ENDED: TerminationRow(Result.US, 16, 480, "Canceled", 1000),
+    Reason.ORDER_EXPIRED: TerminationRow(Result.US, 31, 480, "Canceled", 1000),
+    Reason.FIRST_RING_TIMEOUT: TerminationRow(Result.CALLER, 19, 480, "Ring Timeout Reached", 6010),
+    Reason.FIRST_BUSY: TerminationRow(Result.CALLER, 17, 486, "Busy Line", 3010),
+    Reason.FIRST_DECLINED: TerminationRow(Result.CALLER, 21, 603, _REJECTED, 3020),
+    Reason.FIRST_NO_ANSWER: TerminationRow(Result.CALLER, 19, 480, "No Answer", 3000),
+    Reason.FIRST_UNALLOCATED: TerminationRow(Result.CALLER, 1, 404, "Unallocated number", 3050),
+    Reason.FIRST_INVALID_ADDRESS: TerminationRow(Result.CALLER, 28, 484, "Invalid Destination Address", 2000),
+    Reason.FIRST_NOT_ACCEPTABLE: TerminationRow(Result.CALLER, 88, 488, _REJECTED, 3020),
+    Reason.FIRST_REDIRECTED: TerminationRow(Result.CALLER, 23, 480, _REJECTED, 3020),
     Reason.RING_TIMEOUT: TerminationRow(Result.CALLEE, 19, 480, "Ring Timeout Reached", 6010),
     Reason.CALLEE_BUSY: TerminationRow(Result.CALLEE, 17, 486, "Busy Line", 3010),
     Reason.CALLEE_DECLINED: TerminationRow(Result.CALLEE, 21, 603, _REJECTED, 3020),
@@ -113,6 +143,7 @@ TERMINATIONS: Final[dict[Reason, TerminationRow]] = {
     Reason.MEDIA_TIMEOUT: TerminationRow(Result.CARRIER, 41, 503, "Media Timeout", 6020),
     Reason.MEDIA_LOST: TerminationRow(Result.US, 41, 503, _INTERNAL, 5010),
     Reason.OVERLOADED: TerminationRow(Result.US, 42, 503, _ROUTING, 5020),
+    Reason.DRAINING: TerminationRow(Result.US, 42, 503, _ROUTING, 5020),
     Reason.SWITCH_RESTARTED: TerminationRow(Result.US, 41, 503, _INTERNAL, 5010),
     Reason.SWITCH_LOST: TerminationRow(Result.INDETERMINATE, 41, 503, "Unknown", 0),
     Reason.INTERNAL_ERROR: TerminationRow(Result.US, 41, 500, _INTERNAL, 5010),
@@ -199,4 +230,25 @@ def terminate_callee_failure(status: int, *, q850: int | None = None, is_local: 
         reason = _CALLEE_FAILURES.get(status, general)
         if q850 in _CALLEE_CAUSES and (status == 480 or 500 <= status < 600):
             reason = _CALLEE_CAUSES[q850]
+    return terminate(reason, q850=q850, sip_status=status)
+
+
+_FIRST_FAILURES: Final[dict[Reason, Reason]] = {
+    Reason.CALLEE_BUSY: Reason.FIRST_BUSY,
+    Reason.CALLEE_DECLINED: Reason.FIRST_DECLINED,
+    Reason.CALLEE_NO_ANSWER: Reason.FIRST_NO_ANSWER,
+    Reason.CALLEE_UNALLOCATED: Reason.FIRST_UNALLOCATED,
+    Reason.CALLEE_INVALID_ADDRESS: Reason.FIRST_INVALID_ADDRESS,
+    Reason.CALLEE_NOT_ACCEPTABLE: Reason.FIRST_NOT_ACCEPTABLE,
+    Reason.CALLEE_REDIRECTED: Reason.FIRST_REDIRECTED,
+}
+
+
+def terminate_first_failure(status: int, *, q850: int | None = None, is_local: bool = False) -> Termination:
+    """Read a final failure of leg A in a call the service places: as `terminate_callee_failure`, of the other person.
+
+    What the carrier did keeps its name.
+    """
+    failed = terminate_callee_failure(status, q850=q850, is_local=is_local)
+    reason = _FIRST_FAILURES.get(failed.reason, failed.reason)
     return terminate(reason, q850=q850, sip_status=status)

@@ -1,27 +1,25 @@
-"""Rows of calls: the look-up of a route, the claim of a session, records and interactions.
+"""Rows of calls: the claim of a session, records and interactions.
 
 These statements run for every call, so each does as much as it can in one go.
 """
 
 from typing import Any, Final
 
-from sqlalchemy import Integer, and_, bindparam, case, delete, func, literal_column, or_, select, update
+from sqlalchemy import Integer, and_, bindparam, case, delete, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql
 
 from maskline.core.call_record import CallRecord, NewCall, OrphanCall, RefusedCall
 from maskline.core.masking import InteractionKind, Role
-from maskline.core.numbers import ANYONE, DID, E164, PartyRef
-from maskline.core.routing import RouteFacts, SessionFacts
+from maskline.core.numbers import DID, PartyRef
 from maskline.core.termination import Termination
 
 from .engine import Row, Tx
+from .routes import read_party
 from .schema import (
-    binding,
     call_record,
     interaction,
     live_call,
     masking_session,
-    number_lease,
     party,
     refused_call_count,
     virtual_number,
@@ -31,8 +29,6 @@ from .statement import Statement, insert_row
 ORPHAN_COUNT_MAX: Final = 10_000
 """Calls one switch can have had: far above the admission cap of any machine."""
 _MINUTE_US: Final = 60_000_000
-_NOBODY: Final = "nobody"
-"""Bound where there is no caller; no reference has this form."""
 _SESSIONS_ASKED: Final = 100
 _SESSION_KEYS: Final = tuple(f"id_{index}" for index in range(_SESSIONS_ASKED))
 
@@ -40,54 +36,6 @@ _s: Final = masking_session.c
 _n: Final = virtual_number.c
 _callee: Final = party.alias("callee")
 _caller: Final = party.alias("caller")
-_caller_number: Final = virtual_number.alias("caller_number")
-
-# The other party: of the first the second; of the second, and of a stranger where second is empty, the first.
-_callee_ref: Final = case(
-    (binding.c.role == Role.FIRST.value, _s.second_ref),
-    (binding.c.role == Role.SECOND.value, _s.first_ref),
-    else_=func.coalesce(_s.first_ref, _s.second_ref),
-)
-ROUTE: Final = Statement(
-    select(
-        _n.number,
-        _n.trunk_id,
-        number_lease.c.account_id,
-        select(literal_column("1"))
-        .where(_caller_number.c.ref == bindparam("caller_ref"), _caller_number.c.removed_at.is_(None))
-        .scalar_subquery(),
-        binding.c.role,
-        binding.c.start_at,
-        binding.c.end_at,
-        _s.id,
-        _s.account_id,
-        _s.ring_timeout_s,
-        _s.call_time_limit_s,
-        _s.is_recorded,
-        and_(_s.has_pin, _s.is_pin_forced),
-        _callee_ref,
-        _callee.c.sealed,
-    )
-    .select_from(virtual_number)
-    .outerjoin(
-        number_lease, and_(number_lease.c.virtual_number_id == _n.id, number_lease.c.ended_at.is_(None))
-    )
-    .outerjoin(
-        binding,
-        and_(
-            binding.c.virtual_number_id == _n.id,
-            binding.c.party_ref.in_([bindparam("caller_ref"), bindparam("anyone")]),
-            binding.c.end_at > bindparam("now"),
-            binding.c.start_at <= bindparam("now"),
-            binding.c.can_call,
-        ),
-    )
-    .outerjoin(masking_session, _s.id == binding.c.session_id)
-    .outerjoin(_callee, and_(_callee.c.account_id == _s.account_id, _callee.c.ref == _callee_ref))
-    .where(_n.number == bindparam("dialled"), _n.removed_at.is_(None))
-    .limit(2)
-)
-"""All that routing asks, for a dialled number and a caller: at most the caller's own binding and `anyone`'s."""
 
 _CLAIM: Final = Statement(
     postgresql.insert(live_call)
@@ -264,57 +212,6 @@ _SELECT_ENDED: Final = Statement(
 _SELECT_ENDED_ONE: Final = Statement(select(_s.id).where(_s.id == bindparam("id_"), _is_over))
 
 
-def load_route(tx: Tx, dialled: str, caller: E164 | None, now: int) -> RouteFacts:
-    """Load what is known of a dialled number and a caller, in one indexed statement."""
-    rows = tx.rows(
-        ROUTE,
-        dialled=dialled,
-        caller_ref=_NOBODY if caller is None else tx.keys.ref(caller),
-        anyone=ANYONE,
-        now=now,
-    )
-    if not rows:
-        return _NOT_OURS
-    row = rows[0]
-    if len(rows) == 2 and row[4] == Role.ANYONE:  # the caller's own binding goes before the strangers'
-        row = rows[1]
-    number, trunk_id, account_id, own_caller, role, start_at, end_at, session_id, *rest = row
-    session = None
-    if session_id is not None:
-        session_account_id, ring_timeout_s, call_time_limit_s, is_recorded, needs_pin, callee_ref, sealed = (
-            rest
-        )
-        session = SessionFacts(
-            session_id=session_id,
-            account_id=session_account_id,
-            role=Role(role),
-            callee=_party(tx, session_account_id, callee_ref, sealed),
-            starts_at=start_at,
-            ends_at=end_at,
-            ring_timeout_s=ring_timeout_s,
-            call_time_limit_s=call_time_limit_s,
-            is_recorded=bool(is_recorded),
-            needs_pin=bool(needs_pin),
-        )
-    return RouteFacts(
-        number=DID(number),
-        trunk_id=trunk_id,
-        account_id=account_id,
-        is_caller_virtual=own_caller is not None,
-        session=session,
-    )
-
-
-_NOT_OURS: Final = RouteFacts(
-    number=None, trunk_id=None, account_id=None, is_caller_virtual=False, session=None
-)
-
-
-def _party(tx: Tx, account_id: int, ref: str | None, sealed: bytes | None) -> E164 | None:
-    """Read a number; None for nobody and for a party that was erased."""
-    return None if ref is None or sealed is None else tx.keys.unseal_party(account_id, ref, sealed)
-
-
 def insert_live_call(
     tx: Tx, new: NewCall, caller_ref: PartyRef | None, callee_ref: PartyRef, now: int
 ) -> bool:
@@ -464,8 +361,8 @@ def _orphan(tx: Tx, row: Row) -> OrphanCall:
         session_id=session_id,
         account_id=account_id,
         number=DID(number),
-        caller=_party(tx, account_id, caller_ref, caller_sealed),
-        callee=_party(tx, account_id, callee_ref, callee_sealed),
+        caller=read_party(tx, account_id, caller_ref, caller_sealed),
+        callee=read_party(tx, account_id, callee_ref, callee_sealed),
         role=Role(role),
         started_at=started_at,
         lease_until=lease_until,

@@ -22,6 +22,8 @@ from sqlalchemy import (
 )
 
 from . import (
+    schema_call_flow,  # noqa: F401  # registers its tables
+    schema_deliveries,  # noqa: F401  # registers its tables
     schema_recordings,  # noqa: F401  # registers its tables
     schema_trunks,  # noqa: F401  # registers its tables
 )
@@ -46,6 +48,8 @@ account = Table(
     Column("policy", String(16), nullable=False),
     Column("cooloff_scope", String(16), nullable=False),
     Column("created_at", INSTANT, nullable=False),
+    Column("refusal_prompt_url", URL, nullable=False, server_default=""),  # or 'built-in'
+    Column("has_webhooks", Boolean, nullable=False, server_default=false()),
     CheckConstraint("policy IN ('first_fit', 'sticky', 'spread')", name="policy"),
     CheckConstraint("cooloff_scope IN ('party', 'number')", name="cooloff_scope"),
 )
@@ -263,8 +267,20 @@ unique_while(
     binding.c.virtual_number_id,
     binding.c.code,
 )
+# Both also find the newest live session that has something for strangers.
 index_while(
-    "ix_binding_open_strangers", "released_at IS NULL AND answers_strangers", binding.c.virtual_number_id
+    "ix_binding_open_strangers",
+    "released_at IS NULL AND answers_strangers",
+    binding.c.virtual_number_id,
+    binding.c.start_at,
+    binding.c.id,
+)
+index_while(
+    "ix_binding_open_pin",
+    "released_at IS NULL AND pin_hash IS NOT NULL",
+    binding.c.virtual_number_id,
+    binding.c.start_at,
+    binding.c.id,
 )
 index_while("ix_binding_open_party", "released_at IS NULL", binding.c.party_ref, binding.c.free_at)
 index_while("ix_binding_open_free", "released_at IS NULL", binding.c.free_at)
@@ -286,6 +302,7 @@ live_call = Table(
     Column("lease_until", INSTANT, nullable=False),
     Column("dialog_a_sealed", LargeBinary),
     Column("dialog_b_sealed", LargeBinary),
+    Column("is_service_initiated", Boolean, nullable=False, server_default=false()),
     CheckConstraint("busy_session_id IS NULL OR busy_session_id = session_id", name="busy"),
     Index("ix_live_call_switch_id", "switch_id"),
 )
@@ -311,6 +328,8 @@ call_record = Table(
     Column("reason", String(32), nullable=False),
     Column("q850", Integer),
     Column("sip_status", Integer),
+    Column("is_service_initiated", Boolean, nullable=False, server_default=false()),
+    Column("recording_id", String(32)),
     CheckConstraint("ended_at >= started_at", name="interval"),
     Index("ix_call_record_account_id_started_at", "account_id", "started_at"),
     Index("ix_call_record_session_id", "session_id"),
@@ -357,6 +376,7 @@ outbox = Table(
     UniqueConstraint("session_id", "sequence"),
 )
 index_while("ix_outbox_unpublished", "published_at IS NULL", outbox.c.id)
+index_while("ix_outbox_published", "published_at IS NOT NULL", outbox.c.published_at)
 
 __all__ = [
     "account",
