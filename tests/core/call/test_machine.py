@@ -1,114 +1,35 @@
 """The call machine: every cell of its table, every way out, and random walks."""
 
 import itertools
-from typing import TypeVar
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.core.call.plans import ACCEPTED, CLAIMED, CONNECT, EVENTS, PATHS, PLANS, START, S, at, of_type, run
 
 from maskline.core.call import commands as do
 from maskline.core.call import events as on
 from maskline.core.call.events import Timer
-from maskline.core.call.machine import TABLE, ImpossibleEventError, begin, step
-from maskline.core.call.state import CallPlan, CallState, Phase
+from maskline.core.call.machine import OUT_OF_PATIENCE, TABLE, ImpossibleEventError, begin, step
+from maskline.core.call.state import Claim, Phase
 from maskline.core.call_record import Side
-from maskline.core.masking import Role
-from maskline.core.numbers import DID, E164
+from maskline.core.secret import Secret
 from maskline.core.termination import TERMINATIONS, Reason, Result
 
-T = TypeVar("T")
-
-S = 1_000_000
-START = 1_800_000_000 * S
-
-PLAN = CallPlan(
-    call_id="c1",
-    account_id=1,
-    session_id="s1",
-    role=Role.FIRST,
-    number=DID("+912249370001"),
-    caller=E164("+919812300001"),
-    callee=E164("+919812300002"),
-    started_at=START,
-    window_ends_at=START + 1800 * S,
-    ring_timeout_s=45,
-    call_time_limit_s=3600,
-)
-
-CLAIMED = on.CallClaimed(PLAN.window_ends_at)
-
-# One example of every event a call can meet.
-EVENTS: tuple[on.Event, ...] = (
-    CLAIMED,
-    *(on.ClaimRefused(reason) for reason in on.ClaimRefusal),
-    on.MediaOpened(),
-    *(on.MediaRefused(reason) for reason in on.MediaRefusal),
-    on.LegProgressed(180),
-    on.LegProgressed(181),
-    on.LegAnswered(),
-    on.LegFailed(486),
-    on.LegFailed(408, is_local=True),
-    *(on.LegEnded(side, cause) for side, cause in itertools.product(Side, on.LegEnd)),
-    on.BridgePrepared(),
-    *(on.BridgeRefused(reason) for reason in on.BridgeRefusal),
-    *(on.TimerFired(timer) for timer in Timer),
-    on.MediaTimedOut(),
-    on.MediaLost(),
-    on.SessionRevoked(),
-    on.SwitchStopping(),
-    on.Broken(),
-    *(on.LegReleased(side) for side in Side),
-)
-
-PATH: dict[Phase, tuple[on.Event, ...]] = {
-    Phase.CLAIMING: (),
-    Phase.OPENING: (CLAIMED,),
-    Phase.DIALLING: (CLAIMED, on.MediaOpened()),
-    Phase.RINGING: (CLAIMED, on.MediaOpened(), on.LegProgressed(180)),
-    Phase.JOINING: (CLAIMED, on.MediaOpened(), on.LegProgressed(180), on.LegAnswered()),
-    Phase.BRIDGED: (
-        CLAIMED,
-        on.MediaOpened(),
-        on.LegProgressed(180),
-        on.LegAnswered(),
-        on.BridgePrepared(),
-    ),
-    Phase.ENDED: (on.LegEnded(Side.A, on.LegEnd.CANCEL),),
-}
-
-
-def at(phase: Phase) -> CallState:
-    state, _ = begin(PLAN)
-    for event in PATH[phase]:
-        state, _ = step(state, event, START + S)
-    assert state.phase is phase
-    return state
-
-
-def run(*events: on.Event) -> tuple[CallState, list[do.Command]]:
-    state, commands = begin(PLAN)
-    said = list(commands)
-    for second, event in enumerate(events, start=1):
-        state, commands = step(state, event, START + second * S)
-        said += commands
-    return state, said
-
-
-def of_type(commands: list[do.Command] | tuple[do.Command, ...], kind: type[T]) -> list[T]:
-    return [command for command in commands if isinstance(command, kind)]
+PATH = {phase: events for phase, (_, events) in PATHS.items()}
 
 
 def test_plain_call_follows_its_ladder() -> None:
     """A call is claimed, given media, dialled, rung, checked once more and only then answered."""
     _, said = run(*PATH[Phase.BRIDGED])
     assert said == [
-        do.ArmTimer(Timer.WINDOW, PLAN.window_ends_at),
+        do.ArmTimer(Timer.WINDOW, CONNECT.ends_at),
         do.ArmTimer(Timer.STEP, START + 8 * S),
         do.ClaimSession(),
         do.OpenMedia(),
         do.CancelTimer(Timer.STEP),
-        do.Originate(),
+        do.Originate(Side.B),
         do.ArmTimer(Timer.RING, START + 2 * S + 45 * S),
         do.RingCaller(),
         do.CancelTimer(Timer.RING),
@@ -117,6 +38,7 @@ def test_plain_call_follows_its_ladder() -> None:
         do.CancelTimer(Timer.STEP),
         do.CancelTimer(Timer.WINDOW),
         do.AnswerCaller(),
+        do.SaveDialogs(),
         do.ArmTimer(Timer.LIMIT_A, START + 5 * S + 3600 * S),
         do.ArmTimer(Timer.LIMIT_B, START + 4 * S + 3600 * S),
     ]
@@ -124,7 +46,7 @@ def test_plain_call_follows_its_ladder() -> None:
 
 def test_caller_hears_ringing_once() -> None:
     """However often and however B rings, A gets one 180."""
-    _, said = run(*PATH[Phase.RINGING], on.LegProgressed(183), on.LegProgressed(180))
+    _, said = run(*PATH[Phase.RINGING], on.LegProgressed(Side.B, 183), on.LegProgressed(Side.B, 180))
     assert of_type(said, do.RingCaller) == [do.RingCaller()]
 
 
@@ -155,11 +77,11 @@ def test_record_holds_every_instant() -> None:
         (Phase.OPENING, on.MediaRefused(on.MediaRefusal.FULL), Reason.OVERLOADED),
         (Phase.OPENING, on.MediaRefused(on.MediaRefusal.NO_COMMON_CODEC), Reason.CALLER_NOT_ACCEPTABLE),
         (Phase.OPENING, on.MediaRefused(on.MediaRefusal.UNAVAILABLE), Reason.MEDIA_LOST),
-        (Phase.DIALLING, on.LegFailed(486), Reason.CALLEE_BUSY),
-        (Phase.DIALLING, on.LegFailed(302), Reason.CALLEE_REDIRECTED),
-        (Phase.DIALLING, on.LegFailed(408, is_local=True), Reason.CARRIER_TIMEOUT),
-        (Phase.RINGING, on.LegFailed(603), Reason.CALLEE_DECLINED),
-        (Phase.RINGING, on.LegFailed(480, q850=17), Reason.CALLEE_BUSY),
+        (Phase.DIALLING, on.LegFailed(Side.B, 486), Reason.CALLEE_BUSY),
+        (Phase.DIALLING, on.LegFailed(Side.B, 302), Reason.CALLEE_REDIRECTED),
+        (Phase.DIALLING, on.LegFailed(Side.B, 408, is_local=True), Reason.CARRIER_TIMEOUT),
+        (Phase.RINGING, on.LegFailed(Side.B, 603), Reason.CALLEE_DECLINED),
+        (Phase.RINGING, on.LegFailed(Side.B, 480, q850=17), Reason.CALLEE_BUSY),
         (Phase.RINGING, on.TimerFired(Timer.RING), Reason.RING_TIMEOUT),
         (Phase.RINGING, on.TimerFired(Timer.WINDOW), Reason.SESSION_ENDED),
         (Phase.RINGING, on.SessionRevoked(), Reason.SESSION_ENDED),
@@ -197,7 +119,7 @@ def test_every_way_out_has_its_reason(phase: Phase, event: on.Event, reason: Rea
 
 def test_answered_caller_is_hung_up_and_unanswered_refused() -> None:
     """Before the bridge leg A gets a final status, afterwards a BYE."""
-    _, commands = step(at(Phase.RINGING), on.LegFailed(486), START)
+    _, commands = step(at(Phase.RINGING), on.LegFailed(Side.B, 486), START)
     assert of_type(commands, do.RefuseCaller) == [do.RefuseCaller(486)]
     _, commands = step(at(Phase.BRIDGED), on.LegEnded(Side.B, on.LegEnd.BYE), START)
     assert not of_type(commands, do.RefuseCaller)
@@ -207,7 +129,7 @@ def test_answered_caller_is_hung_up_and_unanswered_refused() -> None:
 def test_what_the_caller_hears_comes_from_the_table() -> None:
     """Whatever status the carrier invents, leg A gets one of our own list."""
     for status in range(300, 700):
-        _, commands = step(at(Phase.RINGING), on.LegFailed(status), START)
+        _, commands = step(at(Phase.RINGING), on.LegFailed(Side.B, status), START)
         (refusal,) = of_type(commands, do.RefuseCaller)
         assert refusal.status in {row.sip_status for row in TERMINATIONS.values()}
         assert (refusal.retry_after_s is not None) == (refusal.status == 503)
@@ -224,7 +146,7 @@ def test_other_progress_does_not_ring() -> None:
     """Only 180 and 183 of B ring A; a forwarding or a released early dialog does not."""
     dialling = at(Phase.DIALLING)
     for status in (181, 182, 199):
-        assert step(dialling, on.LegProgressed(status), START) == (dialling, ())
+        assert step(dialling, on.LegProgressed(Side.B, status), START) == (dialling, ())
 
 
 def test_busy_session_is_a_refusal() -> None:
@@ -255,7 +177,7 @@ def test_call_that_ends_while_it_claims_waits_for_the_claim(answer: on.Event, wr
 
 def test_window_read_at_the_claim_is_the_one_that_counts() -> None:
     """A session prolonged between look-up and claim moves the call's window."""
-    later = PLAN.window_ends_at + 60 * S
+    later = CONNECT.ends_at + 60 * S
     _, said = run(on.CallClaimed(later))
     assert of_type(said, do.ArmTimer)[-1] == do.ArmTimer(Timer.WINDOW, later)
 
@@ -266,7 +188,14 @@ def test_every_cell_is_defined_or_refused() -> None:
         before = at(phase)
         kept = before._replace()
         early_limit = isinstance(event, on.TimerFired) and event.timer in (Timer.LIMIT_A, Timer.LIMIT_B)
-        if type(event) not in TABLE[phase] or (early_limit and phase not in (Phase.BRIDGED, Phase.ENDED)):
+        other_leg = (
+            isinstance(event, on.LegFailed | on.LegAnswered | on.LegProgressed)
+            and phase in _DIALLED
+            and event.side is not _DIALLED[phase]
+            and not (phase is Phase.RINGING and isinstance(event, on.LegProgressed))
+        )
+        is_impossible = type(event) not in TABLE[phase] or other_leg
+        if is_impossible or (early_limit and phase not in (Phase.BRIDGED, Phase.ENDED)):
             with pytest.raises(ImpossibleEventError):
                 step(before, event, START)
         else:
@@ -275,20 +204,42 @@ def test_every_cell_is_defined_or_refused() -> None:
         assert before == kept
 
 
+_DIALLED = {Phase.CALLING: Side.A, Phase.DIALLING: Side.B, Phase.RINGING: Side.B}
+
+
 def test_every_phase_is_reached() -> None:
-    """No phase of the machine is dead."""
-    reached = {state.phase for state in map(at, Phase)}
-    assert reached == set(Phase)
+    """No phase of the machine is dead, and each knows what to do when its patience ends."""
+    assert {at(phase).phase for phase in Phase} == set(Phase) == set(TABLE)
+    assert set(OUT_OF_PATIENCE) == set(Phase) - {Phase.ENDED}
 
 
-@given(st.lists(st.sampled_from(EVENTS), max_size=40))
-def test_any_order_of_events_ends_once(events: list[on.Event]) -> None:
-    """Whatever happens in whatever order: one ending, one record, both legs let go (I4)."""
-    state, commands = begin(PLAN)
+def test_every_command_is_given() -> None:
+    """No command is left that no call ever asks for."""
+    to_the_bridge = (*PATH[Phase.GREETING], on.PromptFinished(Side.B), on.BridgePrepared())
+    by_pin = (*PATH[Phase.PIN_CHECKING], ACCEPTED, CLAIMED, *to_the_bridge[4:])
+    ways = [(name, events) for name, events in PATHS.values()]
+    given_up = (CLAIMED, on.LegEnded(Side.A, on.LegEnd.CANCEL))
+    ways += [("prompted", to_the_bridge), ("pin", by_pin), ("plain", given_up)]
+    said: set[type] = set()
+    for (name, events), last in itertools.product(ways, EVENTS):
+        state, commands = begin(PLANS[name])
+        said |= {type(command) for command in commands}
+        for event in (*events, last):
+            try:
+                state, commands = step(state, event, START)
+            except ImpossibleEventError:
+                break
+            said |= {type(command) for command in commands}
+    assert said == set(get_args(do.Command))
+
+
+@given(st.sampled_from(sorted(PLANS)), st.lists(st.sampled_from(EVENTS), max_size=60))
+def test_any_order_of_events_ends_once(name: str, events: list[on.Event]) -> None:
+    """Whatever happens in whatever order: one ending, one account, all legs let go (I4)."""
+    state, commands = begin(PLANS[name])
     said = list(commands)
-    for index, event in enumerate(
-        [*events, on.SwitchStopping(), CLAIMED, on.LegReleased(Side.A), on.LegReleased(Side.B)]
-    ):
+    last: list[on.Event] = [on.SwitchStopping(), CLAIMED, on.LegReleased(Side.A), on.LegReleased(Side.B)]
+    for index, event in enumerate([*events, *last]):
         try:
             state, commands = step(state, event, START + index)
         except ImpossibleEventError:
@@ -296,28 +247,42 @@ def test_any_order_of_events_ends_once(events: list[on.Event]) -> None:
         said += commands
     assert state.phase is Phase.ENDED
     assert len(of_type(said, do.WriteRecord)) + len(of_type(said, do.WriteRefusal)) == 1
+    assert len(of_type(said, do.WriteRecord)) == (state.claim is Claim.HELD)
     assert len(of_type(said, do.Forget)) >= 1
     assert state.is_forgotten
-    armed = {command.timer for command in of_type(said, do.ArmTimer)}
-    assert armed <= {command.timer for command in of_type(said, do.CancelTimer)}
-    assert bool(of_type(said, do.Originate)) <= bool(of_type(said, do.CloseMedia))
+    assert of_type(said, do.CancelTimers)
+    assert bool(of_type(said, do.OpenMedia)) == bool(of_type(said, do.CloseMedia))
     assert state.termination is not None
     assert state.termination.result in Result
+    assert state.digits == ""
 
 
-@given(st.lists(st.sampled_from(EVENTS), max_size=40))
-def test_nothing_is_answered_without_claim_and_check(events: list[on.Event]) -> None:
-    """The caller is answered only after the claim and after the session was looked at again (I2)."""
-    state, commands = begin(PLAN)
+@given(st.sampled_from(sorted(PLANS)), st.lists(st.sampled_from(EVENTS), max_size=60))
+def test_nothing_is_bridged_without_claim_and_check(name: str, events: list[on.Event]) -> None:
+    """Two parties hear each other only after the claim and after the session was looked at again (I2)."""
+    state, commands = begin(PLANS[name])
     order: list[type] = [type(command) for command in commands]
     for event in events:
         try:
             state, commands = step(state, event, START)
         except ImpossibleEventError:
             continue
-        order += [type(command) for command in commands]
         order.append(type(event))
-    if do.AnswerCaller in order:
-        position = order.index(do.AnswerCaller)
+        order += [type(command) for command in commands]
+    if do.SaveDialogs in order:
+        position = order.index(do.SaveDialogs)
         assert order.index(on.CallClaimed) < order.index(do.PrepareBridge) < position
         assert on.BridgePrepared in order
+    if do.StartRecording in order:
+        assert order.index(do.StartRecording) > order.index(on.BridgePrepared)
+    if PLANS[name].dialogue is not None and do.ClaimSession in order:
+        assert order.index(on.PinAccepted) < order.index(do.ClaimSession)
+
+
+def test_what_was_pressed_is_not_printed() -> None:
+    """Neither a call's state nor its events and commands show a digit."""
+    state, said = run(*PATH[Phase.PIN_COLLECTING], plan=PLANS["pin"])
+    assert state.digits == "7"
+    _, commands = step(state, on.DigitPressed(Secret("#")), START)
+    shown = repr((state, said, commands, on.DigitPressed(Secret("7"))))
+    assert "'7'" not in shown

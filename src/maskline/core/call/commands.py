@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-from maskline.core.call.events import Timer
+from maskline.core.call.events import PromptKind, Timer
 from maskline.core.call_record import CallRecord, RefusedCall, Side
+from maskline.core.events import NewEvent
+from maskline.core.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,12 +15,79 @@ class ClaimSession:
 
 @dataclass(frozen=True, slots=True)
 class OpenMedia:
-    """Get relay ports for both sides and work out what leg B is offered."""
+    """Get relay ports for both sides; see that there is something to offer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Something to play. `url` "" stands for the built-in one."""
+
+    kind: PromptKind
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPrompt:
+    """Get a prompt before anybody is answered for its sake."""
+
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Play a prompt to one side; the other hears nothing of it."""
+
+    side: Side
+    prompt: Prompt
+    repeats: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlaying:
+    """Let a side hear the other again."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class TakeDigits:
+    """Report what A presses and keep it from B."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassDigits:
+    """Let A's keys through to B."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPin:
+    """Look up what was entered."""
+
+    digits: Secret
 
 
 @dataclass(frozen=True, slots=True)
 class Originate:
-    """Send leg B's INVITE."""
+    """Send a leg's INVITE, to its next target."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectCaller:
+    """Leg A, which we dialled, answered: tell the relay where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectCallee:
+    """Tell the relay where B is, for playing to it alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """Give up the INVITE that is out on this side; what becomes of it is of no interest any more."""
+
+    side: Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +102,17 @@ class PrepareBridge:
 
 @dataclass(frozen=True, slots=True)
 class AnswerCaller:
-    """200 to leg A with what B accepted; both dialogs are stored."""
+    """200 to leg A: with what B accepted, or, before B is dialled, with what we can play."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaveDialogs:
+    """Keep what a successor needs to hang both legs up."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecording:
+    """Capture both sides from now on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +152,18 @@ class CancelTimer:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelTimers:
+    """No timer is wanted any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Tell whoever listens of a step of the call."""
+
+    event: NewEvent
+
+
+@dataclass(frozen=True, slots=True)
 class WriteRecord:
     """The call is over: store its record, free its session."""
 
@@ -94,15 +185,28 @@ class Forget:
 Command = (
     ClaimSession
     | OpenMedia
+    | FetchPrompt
+    | Play
+    | StopPlaying
+    | TakeDigits
+    | PassDigits
+    | CheckPin
     | Originate
+    | ConnectCaller
+    | ConnectCallee
+    | Abandon
     | RingCaller
     | PrepareBridge
     | AnswerCaller
+    | SaveDialogs
+    | StartRecording
     | RefuseCaller
     | HangUp
     | CloseMedia
     | ArmTimer
     | CancelTimer
+    | CancelTimers
+    | Report
     | WriteRecord
     | WriteRefusal
     | Forget

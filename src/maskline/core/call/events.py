@@ -4,16 +4,29 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from maskline.core.call_record import Side
+from maskline.core.routing import Connect
+from maskline.core.secret import Secret
 
 
 class Timer(StrEnum):
     """The clocks of one call."""
 
-    STEP = "step"  # database or relay owe an answer
-    RING = "ring"  # B has rung long enough
+    STEP = "step"  # what the phase waits for should have come
+    RING = "ring"  # a party has been called long enough
     WINDOW = "window"  # the masking session ends before the bridge
     LIMIT_A = "limit_a"  # call time limit of leg A, from its answer
     LIMIT_B = "limit_b"
+
+
+class PromptKind(StrEnum):
+    """What a party hears from us."""
+
+    CALLER = "caller"  # before the callee is dialled
+    CALLEE = "callee"  # before the bridge
+    PIN = "pin"
+    PIN_WRONG = "pin-wrong"
+    ANNOUNCEMENT = "announcement"  # to a caller who is not put through
+    RINGBACK = "ringback"  # while the callee's phone rings and the caller's leg stands already
 
 
 class ClaimRefusal(StrEnum):
@@ -48,6 +61,15 @@ class LegEnd(StrEnum):
     ACK_TIMEOUT = "ack_timeout"
     TRANSPORT = "transport"
     PROTOCOL = "protocol"
+    EXPIRED = "expired"  # its session timer ran out: the peer is dead
+
+
+class PinRefusal(StrEnum):
+    """Why a PIN opened nothing."""
+
+    WRONG = "wrong"
+    LOCKED = "locked"  # too many wrong ones: this one was not looked at
+    UNAVAILABLE = "unavailable"  # the database did not answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +99,77 @@ class MediaRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class LegProgressed:
-    """Leg B is ringing, or sends early media (180 to 183)."""
+class PromptReady:
+    """The prompt asked for is on disk and can be played."""
 
+
+@dataclass(frozen=True, slots=True)
+class PromptFailed:
+    """A prompt cannot be had, or not be played. `failure` says why in a word or two, with hyphens."""
+
+    prompt: PromptKind
+    failure: str
+    is_built_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFinished:
+    """The prompt that played on this side is over."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class CallerReady:
+    """Leg A stands, and the relay knows where its audio goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalleeReady:
+    """The relay can play to B; nothing B sends is let in yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class DigitPressed:
+    """A pressed a key: 0-9, *, #, A-D."""
+
+    digit: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class PinAccepted:
+    """The PIN opens a session."""
+
+    connect: Connect
+
+
+@dataclass(frozen=True, slots=True)
+class PinRefused:
+    """The PIN opens nothing."""
+
+    reason: PinRefusal
+
+
+@dataclass(frozen=True, slots=True)
+class LegProgressed:
+    """A leg we dialled was heard of (100), rings, or sends early media (180 to 183)."""
+
+    side: Side
     status: int
 
 
 @dataclass(frozen=True, slots=True)
 class LegAnswered:
-    """Leg B answered; A still waits."""
+    """A leg we dialled answered."""
+
+    side: Side
 
 
 @dataclass(frozen=True, slots=True)
 class LegFailed:
-    """Leg B ended without an answer. `is_local`: we made up the status (time-out, transport)."""
+    """A leg we dialled ended without an answer. `is_local`: we made up the status (time-out, transport)."""
 
+    side: Side
     status: int
     q850: int | None = None
     is_local: bool = False
@@ -162,6 +240,14 @@ Event = (
     | ClaimRefused
     | MediaOpened
     | MediaRefused
+    | PromptReady
+    | PromptFailed
+    | PromptFinished
+    | CallerReady
+    | CalleeReady
+    | DigitPressed
+    | PinAccepted
+    | PinRefused
     | LegProgressed
     | LegAnswered
     | LegFailed

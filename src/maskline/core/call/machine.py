@@ -1,74 +1,69 @@
 """The call machine: `step(state, event, now) -> (state, commands)`.
 
-Theory of operation. A call is admitted when (dialled number, caller) names a live session. It then claims the
-session, opens the relay, dials the callee from the virtual number, rings the caller when the callee rings, and,
-when the callee answers, looks at the session once more before it answers the caller and joins the two. From there
-it ends by either side, a time limit, silence on the media, or us. Every way out goes through `_end`, so a call has
-one ending and one record (I4), and nothing is joined outside its window (I2).
+Theory of operation. A call is admitted for one of four ends. A registered party is joined to the other: the call
+claims its session, opens the relay, dials the callee from the virtual number, rings the caller when the callee
+rings, and, when the callee answers, looks at the session once more before it answers the caller and joins the two.
+A party with a prompt hears it first: the caller, answered for it, before the callee is dialled; the callee before
+the bridge. A caller who has to enter a PIN is answered and asked; a right PIN names the session, and the call goes on
+as above. A caller who is not put through may be answered to hear why. And the service may call the first party
+itself, and then the second. From the bridge a call ends by either side, a time limit, silence on the media, or us.
+Every way out goes through `ending.end`, so a call has one ending and one record (I4), and nothing is joined outside
+its window (I2).
 
 The table at the end is the whole machine: a pair (phase, event) that is not in it cannot happen, and says so.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, assert_never
+from typing import assert_never
 
 from maskline.core.call import commands as do
 from maskline.core.call import events as on
+from maskline.core.call.common import Handler, ImpossibleEventError, Step
+from maskline.core.call.ending import RETRY_AFTER_S, end_for, leg_ended, released, settle_claim
 from maskline.core.call.events import Timer
-from maskline.core.call.state import CallPlan, CallState, Phase
-from maskline.core.call_record import CallRecord, RefusedCall, Side
-from maskline.core.termination import TERMINATIONS, Reason, Termination, terminate, terminate_callee_failure
-
-Step = tuple[CallState, tuple[do.Command, ...]]
-Handler = Callable[[CallState, Any, int], Step]
-
-US_PER_S = 1_000_000
-RETRY_AFTER_S = 5  # long enough for a burst to pass, short enough that a carrier does not mark the trunk down
-STEP_TIMEOUT_S = (
-    8  # database and relay answer in milliseconds; a caller who hears nothing waits about this long
+from maskline.core.call.joining import (
+    bridge_prepared,
+    bridge_refused,
+    callee_answered,
+    callee_greeted,
+    callee_not_greeted,
+    callee_progressed,
+    callee_ready,
 )
-RINGING_STATUSES = frozenset({180, 183})
-_TIMERS_BEFORE_BRIDGE = (Timer.STEP, Timer.RING, Timer.WINDOW)
-_TIMERS_OF_BRIDGE = (Timer.LIMIT_A, Timer.LIMIT_B)
-_CANCEL = {timer: do.CancelTimer(timer) for timer in Timer}
+from maskline.core.call.pin_entry import (
+    ask_for_pin,
+    await_digits,
+    corrected,
+    digit_pressed,
+    entered,
+    pin_accepted,
+    pin_prompt_failed,
+    pin_refused,
+)
+from maskline.core.call.setup import (
+    announced,
+    begin,
+    caller_answered,
+    caller_not_connected,
+    caller_not_prompted,
+    caller_prompted,
+    caller_rang,
+    caller_ready,
+    claim_refused,
+    claimed,
+    fetch_timed_out,
+    leg_failed,
+    media_opened,
+    media_refused,
+    prompt_missing,
+    prompt_ready,
+    target_timed_out,
+)
+from maskline.core.call.state import CallState, Phase
+from maskline.core.call_record import Side
+from maskline.core.termination import Reason
 
-_CLAIM_REFUSED = {
-    on.ClaimRefusal.BUSY: Reason.SESSION_BUSY,
-    on.ClaimRefusal.ENDED: Reason.SESSION_ENDED,
-    on.ClaimRefusal.UNAVAILABLE: Reason.OVERLOADED,
-}
-_MEDIA_REFUSED = {
-    on.MediaRefusal.FULL: Reason.OVERLOADED,
-    on.MediaRefusal.UNAVAILABLE: Reason.MEDIA_LOST,
-    on.MediaRefusal.NO_COMMON_CODEC: Reason.CALLER_NOT_ACCEPTABLE,
-}
-_BRIDGE_REFUSED = {
-    on.BridgeRefusal.WINDOW: Reason.SESSION_ENDED,
-    on.BridgeRefusal.MEDIA: Reason.MEDIA_LOST,
-    on.BridgeRefusal.ANSWER: Reason.CALLEE_NOT_ACCEPTABLE,
-}
-_TIMER_FIRED = {
-    Timer.STEP: Reason.OVERLOADED,
-    Timer.RING: Reason.RING_TIMEOUT,
-    Timer.WINDOW: Reason.SESSION_ENDED,
-    Timer.LIMIT_A: Reason.TIME_LIMIT,
-    Timer.LIMIT_B: Reason.TIME_LIMIT,
-}
-_HUNG_UP = {Side.A: Reason.CALLER_HUNG_UP, Side.B: Reason.CALLEE_HUNG_UP}
-_GONE = {Side.A: Reason.CALLER_GONE, Side.B: Reason.CALLEE_GONE}
-
-
-class ImpossibleEventError(AssertionError):
-    """The driver reported something that cannot happen in this phase: a bug, which ends this one call."""
-
-
-def begin(plan: CallPlan) -> Step:
-    """Start a call that routing admitted."""
-    return CallState(plan=plan), (
-        do.ArmTimer(Timer.WINDOW, plan.window_ends_at),
-        do.ArmTimer(Timer.STEP, plan.started_at + STEP_TIMEOUT_S * US_PER_S),
-        do.ClaimSession(),
-    )
+__all__ = ["RETRY_AFTER_S", "TABLE", "ImpossibleEventError", "begin", "step"]
 
 
 def step(state: CallState, event: on.Event, now: int) -> Step:
@@ -79,207 +74,88 @@ def step(state: CallState, event: on.Event, now: int) -> Step:
     return handler(state, event, now)
 
 
-# --- on the way to the bridge -------------------------------------------------------------------------------
-
-
-def _claimed(state: CallState, event: on.CallClaimed, _now: int) -> Step:
-    opening = state._replace(phase=Phase.OPENING, is_claim_open=False)
-    if event.window_ends_at == state.plan.window_ends_at:
-        return opening, (do.OpenMedia(),)
-    return opening, (do.ArmTimer(Timer.WINDOW, event.window_ends_at), do.OpenMedia())
-
-
-def _claim_refused(state: CallState, event: on.ClaimRefused, now: int) -> Step:
-    ended, commands = _end(state, now, terminate(_CLAIM_REFUSED[event.reason]))
-    ended, writing = _settle(ended, event)
-    return ended, (*commands, *writing)
-
-
-def _media_refused(state: CallState, event: on.MediaRefused, now: int) -> Step:
-    return _end(state, now, terminate(_MEDIA_REFUSED[event.reason]))
-
-
-def _media_opened(state: CallState, _event: on.MediaOpened, now: int) -> Step:
-    ring_ends_at = now + state.plan.ring_timeout_s * US_PER_S
-    dialling = state._replace(phase=Phase.DIALLING, has_leg_b=True)
-    return dialling, (_CANCEL[Timer.STEP], do.Originate(), do.ArmTimer(Timer.RING, ring_ends_at))
-
-
-def _rang(state: CallState, event: on.LegProgressed, now: int) -> Step:
-    if event.status not in RINGING_STATUSES:
-        return state, ()
-    return state._replace(phase=Phase.RINGING, ringing_at=now), (do.RingCaller(),)
-
-
-def _answered(state: CallState, _event: on.LegAnswered, now: int) -> Step:
-    joining = state._replace(phase=Phase.JOINING, callee_answered_at=now)
-    deadline = do.ArmTimer(Timer.STEP, now + STEP_TIMEOUT_S * US_PER_S)
-    return joining, (_CANCEL[Timer.RING], deadline, do.PrepareBridge())
-
-
-def _bridge_prepared(state: CallState, _event: on.BridgePrepared, now: int) -> Step:
-    limit_us = state.plan.call_time_limit_s * US_PER_S
-    assert state.callee_answered_at is not None
-    return state._replace(phase=Phase.BRIDGED, bridged_at=now), (
-        _CANCEL[Timer.STEP],
-        _CANCEL[Timer.WINDOW],
-        do.AnswerCaller(),
-        do.ArmTimer(Timer.LIMIT_A, now + limit_us),
-        do.ArmTimer(Timer.LIMIT_B, state.callee_answered_at + limit_us),
-    )
-
-
-def _bridge_refused(state: CallState, event: on.BridgeRefused, now: int) -> Step:
-    return _end(state, now, terminate(_BRIDGE_REFUSED[event.reason]))
-
-
-def _leg_b_failed(state: CallState, event: on.LegFailed, now: int) -> Step:
-    return _end(state, now, terminate_callee_failure(event.status, q850=event.q850, is_local=event.is_local))
-
-
-# --- endings ------------------------------------------------------------------------------------------------
-
-
-def _leg_ended(state: CallState, event: on.LegEnded, now: int) -> Step:
-    is_bridged = state.phase is Phase.BRIDGED
-    reason = _reason_of_leg_end(event, is_bridged=is_bridged)
-    return _end(state, now, terminate(reason, q850=event.q850), gone=event.side)
-
-
-def _reason_of_leg_end(event: on.LegEnded, *, is_bridged: bool) -> Reason:
-    match event.cause:
-        case on.LegEnd.BYE if is_bridged:
-            return _HUNG_UP[event.side]
-        case on.LegEnd.BYE if event.side is Side.A:
-            return Reason.CALLER_CANCELLED  # a BYE in the early dialog (RFC 3261 section 15.1.1)
-        case on.LegEnd.BYE:
-            return Reason.CALLEE_GONE
-        case on.LegEnd.CANCEL:
-            return Reason.CALLER_CANCELLED
-        case on.LegEnd.ACK_TIMEOUT | on.LegEnd.TRANSPORT | on.LegEnd.PROTOCOL:
-            return _GONE[event.side]
-        case _:
-            assert_never(event.cause)
+# --- timers -------------------------------------------------------------------------------------------------
 
 
 def _timer_fired(state: CallState, event: on.TimerFired, now: int) -> Step:
-    if event.timer in _TIMERS_OF_BRIDGE and state.phase is not Phase.BRIDGED:
-        raise ImpossibleEventError(f"{event.timer} before the bridge")
-    if event.timer in _TIMERS_BEFORE_BRIDGE and state.phase is Phase.BRIDGED:
-        return state, ()  # ran out while its cancellation was on its way
-    if event.timer is Timer.RING and state.phase is Phase.JOINING:
-        return state, ()
-    if event.timer is Timer.STEP and state.phase in {Phase.DIALLING, Phase.RINGING}:
-        return state, ()
-    return _end(state, now, terminate(_TIMER_FIRED[event.timer]))
+    match event.timer:
+        case Timer.STEP:
+            return OUT_OF_PATIENCE[state.phase](state, now)
+        case Timer.RING:
+            is_out = state.phase in {Phase.CALLING, Phase.DIALLING, Phase.RINGING}
+            return end_for(state, now, Reason.RING_TIMEOUT) if is_out else (state, ())
+        case Timer.WINDOW:
+            return (state, ()) if state.phase is Phase.BRIDGED else end_for(state, now, Reason.SESSION_ENDED)
+        case Timer.LIMIT_A | Timer.LIMIT_B:
+            if state.phase is not Phase.BRIDGED:
+                raise ImpossibleEventError(f"{event.timer} before the bridge")
+            return end_for(state, now, Reason.TIME_LIMIT)
+        case _:
+            assert_never(event.timer)
+
+
+def _overdue(state: CallState, now: int) -> Step:
+    return end_for(state, now, Reason.OVERLOADED)
+
+
+def _unmoved(state: CallState, _now: int) -> Step:
+    return state, ()
+
+
+def _cut_off(side: Side, then: Handler) -> Callable[[CallState, int], Step]:
+    """Go on as if the prompt had ended, and see to it that it has."""
+
+    def handle(state: CallState, now: int) -> Step:
+        after, commands = then(state, None, now)
+        return after, (do.StopPlaying(side), *commands)
+
+    return handle
+
+
+OUT_OF_PATIENCE: Mapping[Phase, Callable[[CallState, int], Step]] = {
+    Phase.CLAIMING: _overdue,
+    Phase.OPENING: _overdue,
+    Phase.FETCHING: fetch_timed_out,
+    Phase.CALLING: target_timed_out,
+    Phase.ANSWERING: _overdue,
+    Phase.ANNOUNCING: _cut_off(Side.A, announced),
+    Phase.PIN_PROMPTING: _cut_off(Side.A, await_digits),
+    Phase.PIN_COLLECTING: entered,
+    Phase.PIN_CHECKING: _overdue,
+    Phase.PIN_CORRECTING: _cut_off(Side.A, corrected),
+    Phase.PIN_WAITING: ask_for_pin,
+    Phase.PROMPTING: _cut_off(Side.A, caller_prompted),
+    Phase.DIALLING: target_timed_out,
+    Phase.RINGING: _unmoved,
+    Phase.MEETING: _overdue,
+    Phase.GREETING: _cut_off(Side.B, callee_greeted),
+    Phase.JOINING: _overdue,
+    Phase.BRIDGED: _unmoved,
+}
+"""What follows when what a phase waits for does not come."""
+
+
+# --- what can end any call ----------------------------------------------------------------------------------
 
 
 def _media_timed_out(state: CallState, _event: on.MediaTimedOut, now: int) -> Step:
-    return _end(state, now, terminate(Reason.MEDIA_TIMEOUT))
+    return end_for(state, now, Reason.MEDIA_TIMEOUT)
 
 
 def _media_lost(state: CallState, _event: on.MediaLost, now: int) -> Step:
-    return _end(state, now, terminate(Reason.MEDIA_LOST))
+    return end_for(state, now, Reason.MEDIA_LOST)
 
 
 def _session_revoked(state: CallState, _event: on.SessionRevoked, now: int) -> Step:
-    return _end(state, now, terminate(Reason.SESSION_ENDED))
+    return end_for(state, now, Reason.SESSION_ENDED)
 
 
 def _switch_stopping(state: CallState, _event: on.SwitchStopping, now: int) -> Step:
-    return _end(state, now, terminate(Reason.SWITCH_RESTARTED))
+    return end_for(state, now, Reason.SWITCH_RESTARTED)
 
 
 def _broken(state: CallState, _event: on.Broken, now: int) -> Step:
-    return _end(state, now, terminate(Reason.INTERNAL_ERROR))
-
-
-def _end(state: CallState, now: int, termination: Termination, *, gone: Side | None = None) -> Step:
-    """End the call: tell every leg that is still there, give everything back, write the one record.
-
-    While the claim is open the record waits for it: only then is known whether the call had its session.
-    """
-    ended = state._replace(phase=Phase.ENDED, ended_at=now, termination=termination)
-    timers = _TIMERS_OF_BRIDGE if state.phase is Phase.BRIDGED else _TIMERS_BEFORE_BRIDGE
-    commands: list[do.Command] = [_CANCEL[timer] for timer in timers]
-    if gone is not Side.A and Side.A not in state.released:
-        commands.append(_farewell_to_caller(state, termination))
-    if state.has_leg_b and gone is not Side.B and Side.B not in state.released:
-        commands.append(do.HangUp(Side.B, TERMINATIONS[termination.reason].q850))
-    if state.phase is not Phase.CLAIMING:
-        commands += [do.CloseMedia(), do.WriteRecord(_record(ended, termination, now))]
-    if ended.is_forgotten:
-        commands.append(do.Forget())
-    return ended, tuple(commands)
-
-
-def _settle(state: CallState, event: on.CallClaimed | on.ClaimRefused) -> Step:
-    """The claim of a call that is over already was answered: write what the call came to."""
-    if not state.is_claim_open:
-        return state, ()
-    assert state.termination is not None
-    assert state.ended_at is not None
-    settled = state._replace(is_claim_open=False)
-    # A database that did not answer may have taken the claim all the same: then a record frees the session.
-    is_refused = isinstance(event, on.ClaimRefused) and event.reason is not on.ClaimRefusal.UNAVAILABLE
-    writing: do.Command
-    if is_refused:
-        writing = do.WriteRefusal(_refusal(state.plan, state.termination, state.ended_at))
-    else:
-        writing = do.WriteRecord(_record(state, state.termination, state.ended_at))
-    return settled, (writing, do.Forget()) if settled.is_forgotten else (writing,)
-
-
-def _claim_settled(state: CallState, event: on.CallClaimed | on.ClaimRefused, _now: int) -> Step:
-    return _settle(state, event)
-
-
-def _farewell_to_caller(state: CallState, termination: Termination) -> do.Command:
-    if state.phase is Phase.BRIDGED:
-        return do.HangUp(Side.A, TERMINATIONS[termination.reason].q850)
-    # The table's status, not the one the carrier sent: what leg A hears comes from a closed list.
-    status = TERMINATIONS[termination.reason].sip_status
-    return do.RefuseCaller(status, RETRY_AFTER_S if status == 503 else None)
-
-
-def _refusal(plan: CallPlan, termination: Termination, now: int) -> RefusedCall:
-    return RefusedCall(
-        call_id=plan.call_id,
-        number=plan.number,
-        account_id=plan.account_id,
-        session_id=plan.session_id,
-        caller=plan.caller,
-        role=plan.role,
-        started_at=plan.started_at,
-        ended_at=now,
-        termination=termination,
-    )
-
-
-def _record(state: CallState, termination: Termination, now: int) -> CallRecord:
-    plan = state.plan
-    return CallRecord(
-        call_id=plan.call_id,
-        account_id=plan.account_id,
-        session_id=plan.session_id,
-        role=plan.role,
-        number=plan.number,
-        caller=plan.caller,
-        callee=plan.callee,
-        started_at=plan.started_at,
-        ringing_at=state.ringing_at,
-        callee_answered_at=state.callee_answered_at,
-        answered_at=state.bridged_at,
-        bridged_at=state.bridged_at,
-        ended_at=now,
-        is_callee_dialled=state.has_leg_b,
-        termination=termination,
-    )
-
-
-def _released(state: CallState, event: on.LegReleased, _now: int) -> Step:
-    after = state._replace(released=state.released | {event.side})
-    return after, (do.Forget(),) if after.is_forgotten else ()
+    return end_for(state, now, Reason.INTERNAL_ERROR)
 
 
 def _ignore(state: CallState, _event: on.Event, _now: int) -> Step:
@@ -290,41 +166,95 @@ def _ignore(state: CallState, _event: on.Event, _now: int) -> Step:
 # --- the table ----------------------------------------------------------------------------------------------
 
 _ALWAYS: Mapping[type, Handler] = {
-    on.LegEnded: _leg_ended,
+    on.LegEnded: leg_ended,
     on.TimerFired: _timer_fired,
     on.SessionRevoked: _session_revoked,
     on.SwitchStopping: _switch_stopping,
     on.Broken: _broken,
-    on.LegReleased: _released,
+    on.LegReleased: released,
 }
 _WITH_MEDIA: Mapping[type, Handler] = {
     **_ALWAYS,
     on.MediaTimedOut: _media_timed_out,
     on.MediaLost: _media_lost,
+    on.DigitPressed: _ignore,  # outside a PIN dialogue keys mean nothing to us
+    on.PromptFinished: _ignore,
 }
-_WITH_LEG_B: Mapping[type, Handler] = {**_WITH_MEDIA, on.LegAnswered: _answered, on.LegFailed: _leg_b_failed}
+_WITH_LEG_B: Mapping[type, Handler] = {
+    **_WITH_MEDIA,
+    on.LegProgressed: _ignore,  # rang before, or a fork still rings
+    on.PromptFailed: _ignore,  # the ringback tone: silence does as well
+}
 
 TABLE: Mapping[Phase, Mapping[type, Handler]] = {
-    Phase.CLAIMING: {**_ALWAYS, on.CallClaimed: _claimed, on.ClaimRefused: _claim_refused},
-    Phase.OPENING: {**_WITH_MEDIA, on.MediaOpened: _media_opened, on.MediaRefused: _media_refused},
-    Phase.DIALLING: {**_WITH_LEG_B, on.LegProgressed: _rang},
-    Phase.RINGING: {**_WITH_LEG_B, on.LegProgressed: _ignore},
-    Phase.JOINING: {
+    Phase.CLAIMING: {**_WITH_MEDIA, on.CallClaimed: claimed, on.ClaimRefused: claim_refused},
+    Phase.OPENING: {**_WITH_MEDIA, on.MediaOpened: media_opened, on.MediaRefused: media_refused},
+    Phase.FETCHING: {**_WITH_MEDIA, on.PromptReady: prompt_ready, on.PromptFailed: prompt_missing},
+    Phase.CALLING: {
         **_WITH_MEDIA,
-        on.LegProgressed: _ignore,  # a fork still rings
-        on.BridgePrepared: _bridge_prepared,
-        on.BridgeRefused: _bridge_refused,
+        on.LegProgressed: caller_rang,
+        on.LegAnswered: caller_answered,
+        on.LegFailed: leg_failed,
     },
-    Phase.BRIDGED: {**_WITH_MEDIA, on.LegProgressed: _ignore, on.SessionRevoked: _ignore},
+    Phase.ANSWERING: {
+        **_WITH_MEDIA,
+        on.CallerReady: caller_ready,
+        on.BridgeRefused: caller_not_connected,
+        on.LegProgressed: _ignore,  # a fork of the first party's still rings
+    },
+    Phase.ANNOUNCING: {**_WITH_MEDIA, on.PromptFinished: announced, on.PromptFailed: announced},
+    Phase.PIN_PROMPTING: {
+        **_WITH_MEDIA,
+        on.PromptFinished: await_digits,
+        on.PromptFailed: pin_prompt_failed,
+        on.DigitPressed: digit_pressed,
+    },
+    Phase.PIN_COLLECTING: {**_WITH_MEDIA, on.DigitPressed: digit_pressed},
+    Phase.PIN_CHECKING: {**_WITH_MEDIA, on.PinAccepted: pin_accepted, on.PinRefused: pin_refused},
+    Phase.PIN_CORRECTING: {
+        **_WITH_MEDIA,
+        on.PromptFinished: corrected,
+        on.PromptFailed: pin_prompt_failed,
+    },
+    Phase.PIN_WAITING: _WITH_MEDIA,
+    Phase.PROMPTING: {
+        **_WITH_MEDIA,
+        on.LegProgressed: _ignore,
+        on.PromptFinished: caller_prompted,
+        on.PromptFailed: caller_not_prompted,
+    },
+    Phase.DIALLING: {
+        **_WITH_LEG_B,
+        on.LegProgressed: callee_progressed,
+        on.LegAnswered: callee_answered,
+        on.LegFailed: leg_failed,
+    },
+    Phase.RINGING: {**_WITH_LEG_B, on.LegAnswered: callee_answered, on.LegFailed: leg_failed},
+    Phase.MEETING: {**_WITH_LEG_B, on.CalleeReady: callee_ready, on.BridgeRefused: bridge_refused},
+    Phase.GREETING: {
+        **_WITH_LEG_B,
+        on.PromptFinished: callee_greeted,
+        on.PromptFailed: callee_not_greeted,
+    },
+    Phase.JOINING: {**_WITH_LEG_B, on.BridgePrepared: bridge_prepared, on.BridgeRefused: bridge_refused},
+    Phase.BRIDGED: {**_WITH_LEG_B, on.SessionRevoked: _ignore},
     Phase.ENDED: {
         **dict.fromkeys(
             (
                 # Answers to what was asked before the end.
                 on.MediaOpened,
                 on.MediaRefused,
+                on.PromptReady,
+                on.PromptFailed,
+                on.PromptFinished,
+                on.CallerReady,
+                on.CalleeReady,
+                on.PinAccepted,
+                on.PinRefused,
                 on.BridgePrepared,
                 on.BridgeRefused,
                 # What the legs said before they heard of the end.
+                on.DigitPressed,
                 on.LegProgressed,
                 on.LegAnswered,
                 on.LegFailed,
@@ -338,8 +268,8 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
             ),
             _ignore,
         ),
-        on.CallClaimed: _claim_settled,
-        on.ClaimRefused: _claim_settled,
-        on.LegReleased: _released,
+        on.CallClaimed: settle_claim,
+        on.ClaimRefused: settle_claim,
+        on.LegReleased: released,
     },
 }

@@ -1,0 +1,108 @@
+"""From B's first sign of life to the bridge."""
+
+from typing import Final
+
+from maskline.core.call import commands as do
+from maskline.core.call import events as on
+from maskline.core.call.common import (
+    CANCEL,
+    PROMPT_TIMEOUT_S,
+    STEP_TIMEOUT_S,
+    Step,
+    arm,
+    check_side,
+    report,
+    tell,
+)
+from maskline.core.call.ending import end_for
+from maskline.core.call.events import PromptKind, Timer
+from maskline.core.call.setup import heard_of, limit_at
+from maskline.core.call.state import CallState, Phase
+from maskline.core.call_record import Side
+from maskline.core.events import EventKind
+from maskline.core.termination import Reason
+
+RINGING_STATUSES: Final = frozenset({180, 183})
+_BRIDGE_REFUSED: Final = {
+    on.BridgeRefusal.WINDOW: Reason.SESSION_ENDED,
+    on.BridgeRefusal.MEDIA: Reason.MEDIA_LOST,
+    on.BridgeRefusal.ANSWER: Reason.CALLEE_NOT_ACCEPTABLE,
+}
+
+
+def callee_progressed(state: CallState, event: on.LegProgressed, now: int) -> Step:
+    """B was heard of; its first ringing rings A, by 180 or, where A is on the line already, by a tone."""
+    check_side(state, event.side, Side.B)
+    heard, commands = heard_of(state, event, now)
+    if event.status not in RINGING_STATUSES:
+        return heard, commands
+    is_on_the_line = state.answered_at is not None
+    ringing = heard._replace(phase=Phase.RINGING, ringing_at=now, is_ringback_on=is_on_the_line)
+    sign: do.Command = (
+        do.Play(Side.A, do.Prompt(PromptKind.RINGBACK), repeats=True) if is_on_the_line else do.RingCaller()
+    )
+    return ringing, (*commands, sign, *tell(ringing, EventKind.PARTY_RINGING, Side.B, now))
+
+
+def callee_answered(state: CallState, event: on.LegAnswered, now: int) -> Step:
+    """B answered: it hears its prompt, or is joined at once."""
+    check_side(state, event.side, Side.B)
+    assert state.connect is not None
+    answered = state._replace(callee_answered_at=now, target_count_left=0)
+    told = tell(answered, EventKind.PARTY_ANSWERED, Side.B, now)
+    patience = arm(Timer.STEP, now, STEP_TIMEOUT_S)
+    if state.connect.callee_play_url:
+        meeting = answered._replace(phase=Phase.MEETING)
+        return meeting, (CANCEL[Timer.RING], patience, do.ConnectCallee(), *told)
+    return answered._replace(phase=Phase.JOINING), (CANCEL[Timer.RING], patience, do.PrepareBridge(), *told)
+
+
+def callee_ready(state: CallState, _event: on.CalleeReady, now: int) -> Step:
+    """B can be played to."""
+    assert state.connect is not None
+    prompt = do.Prompt(PromptKind.CALLEE, state.connect.callee_play_url)
+    greeting = state._replace(phase=Phase.GREETING)
+    return greeting, (arm(Timer.STEP, now, PROMPT_TIMEOUT_S), do.Play(Side.B, prompt))
+
+
+def callee_greeted(state: CallState, _event: object, now: int) -> Step:
+    """B heard its prompt."""
+    return state._replace(phase=Phase.JOINING), (arm(Timer.STEP, now, STEP_TIMEOUT_S), do.PrepareBridge())
+
+
+def callee_not_greeted(state: CallState, event: on.PromptFailed, now: int) -> Step:
+    """B's prompt could not be played: it is skipped and reported."""
+    told = report(state, EventKind.PROMPT_FAILED, now, prompt=event.prompt.value, failure=event.failure)
+    joining, commands = callee_greeted(state, event, now)
+    return joining, (*told, *commands)
+
+
+def bridge_prepared(state: CallState, _event: on.BridgePrepared, now: int) -> Step:
+    """Both are there and the session stands: join them."""
+    assert state.callee_answered_at is not None
+    assert state.connect is not None
+    answered_at = now if state.answered_at is None else state.answered_at
+    bridged = state._replace(
+        phase=Phase.BRIDGED, bridged_at=now, answered_at=answered_at, is_ringback_on=False
+    )
+    commands: list[do.Command] = [CANCEL[Timer.STEP], CANCEL[Timer.WINDOW]]
+    if state.answered_at is None:
+        commands.append(do.AnswerCaller())
+        commands += tell(bridged, EventKind.PARTY_ANSWERED, Side.A, now)
+    if state.is_ringback_on:
+        commands.append(do.StopPlaying(Side.A))
+    if state.plan.dialogue is not None:
+        commands.append(do.PassDigits())
+    commands += (
+        do.SaveDialogs(),
+        do.ArmTimer(Timer.LIMIT_A, limit_at(answered_at, state)),
+        do.ArmTimer(Timer.LIMIT_B, limit_at(state.callee_answered_at, state)),
+    )
+    if state.connect.is_recorded:
+        commands.append(do.StartRecording())
+    return bridged, tuple(commands)
+
+
+def bridge_refused(state: CallState, event: on.BridgeRefused, now: int) -> Step:
+    """The legs may not, or cannot, be joined."""
+    return end_for(state, now, _BRIDGE_REFUSED[event.reason])
