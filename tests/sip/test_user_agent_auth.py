@@ -2,7 +2,7 @@
 
 import pytest
 
-from maskline.sip.digest import Credentials
+from maskline.sip.digest import Credentials, RealmPin
 from maskline.sip.message import Headers, Response
 from maskline.sip.user_agent_auth import Authenticator
 
@@ -45,3 +45,20 @@ def test_proxy_challenges_get_proxy_answers() -> None:
         authenticator = Authenticator(Credentials(username="u", password="p"))
         assert authenticator.accept(challenge(status=status), 0)
         assert authenticator.credentials("BYE", "sip:x", "c")[0][0] == name
+
+
+def test_one_pin_holds_for_all_who_share_it() -> None:
+    """What one request answered, no other request with these credentials answers for another realm."""
+    shared = Credentials(username="u", password="p", pin=RealmPin())
+    early, late = Authenticator(shared), Authenticator(shared)
+    assert Authenticator(shared).accept(challenge("one"), 0)
+    assert not early.accept(challenge("two"), 0)
+    assert late.accept(challenge("one"), 0)
+    assert shared.pin == RealmPin("one")
+
+
+def test_a_realm_that_is_set_needs_no_pin() -> None:
+    """The operator's word goes before whoever asks first."""
+    shared = Credentials(username="u", password="p", realm="one", pin=RealmPin())
+    assert not Authenticator(shared).accept(challenge("two"), 0)
+    assert Authenticator(shared).accept(challenge("one"), 0)

@@ -88,3 +88,56 @@ def test_requests_under_way_are_counted() -> None:
     wire.answer(party, 200, wire.last("OPTIONS"))
     network.run(until=0)
     assert len(party.agent._requests) == 0
+
+
+OURS = "<sip:us@192.0.2.1:5060>"
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ("", (None, None, None)),
+        ("Expires: 120\n", (120, None, None)),
+        (f"Contact: {OURS};expires=90\nExpires: 120\n", (90, None, None)),
+        (f"Contact: <sip:other@192.0.2.1:5060>;expires=9, {OURS};expires=90\n", (90, None, None)),
+        ("Contact: <sip:a@192.0.2.1>;expires=9, <sip:b@192.0.2.1>;expires=9\n", (None, None, None)),
+        ("Contact: <sip:us@203.0.113.9:1024>;expires=60\n", (60, None, None)),
+        (f"Contact: {OURS}\nExpires: 120\n", (120, None, None)),
+        (f"Contact: {OURS};expires=soon\nExpires: 120\n", (None, None, None)),
+        ("Min-Expires: 3600\n", (None, 3600, None)),
+        ("Retry-After: 30 (soon);duration=9\n", (None, None, 30)),
+    ],
+)
+def test_what_a_registrar_says(extra: str, expected: tuple[int | None, int | None, int | None]) -> None:
+    """How long our own Contact is kept, how long one has to ask for, when to come again; nonsense is nothing."""
+    network, wire, party = wired()
+    party.agent.send_request(request(party, wire, "REGISTER", contact_user="us", expires_s=600), 0)
+    network.run(until=0)
+    wire.answer(party, 200, wire.last("REGISTER"), extra=extra)
+    network.run(until=0)
+    answered = party.take(on.RequestAnswered)
+    assert (answered.expires_s, answered.min_expires_s, answered.retry_after_s) == expected
+
+
+def test_a_binding_is_renewed_in_its_own_conversation() -> None:
+    """Call-ID and CSeq go on where the last REGISTER left them."""
+    network, wire, party = wired()
+    party.agent.send_request(request(party, wire, "REGISTER", contact_user="us", call_id="mine", seq=7), 0)
+    network.run(until=0)
+    assert (wire.last("REGISTER").call_id, wire.last("REGISTER").cseq.number) == ("mine", 7)
+
+
+def test_a_user_name_is_escaped_in_the_contact() -> None:
+    """A carrier may use an address as user name."""
+    network, wire, party = wired()
+    party.agent.send_request(
+        request(party, wire, "REGISTER", contact_user="us@carrier.example", expires_s=60), 0
+    )
+    network.run(until=0)
+    assert wire.last("REGISTER").headers.get("Contact") == "<sip:us%40carrier.example@192.0.2.1:5060>"
+    extra = (
+        "Contact: <sip:us%40carrier.example@192.0.2.1:5060>;expires=30, <sip:x@192.0.2.1:5060>;expires=9\n"
+    )
+    wire.answer(party, 200, wire.last("REGISTER"), extra=extra)
+    network.run(until=0)
+    assert party.take(on.RequestAnswered).expires_s == 30

@@ -176,10 +176,17 @@ class InfoReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestAnswered:
-    """The final status of an out-of-dialog request; 408 stands for silence too, 503 for a broken transport."""
+    """The final status of an out-of-dialog request; 408 stands for silence too, 503 for a broken transport.
+
+    Of what an answer says beyond its status: how long the registrar keeps our Contact, how long it must be asked
+    to at least (423), and when to come again.
+    """
 
     request: RequestID
     status: int
+    expires_s: int | None = None
+    min_expires_s: int | None = None
+    retry_after_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from maskline.sip.events import Flow
 from maskline.sip.headers import MAGIC_COOKIE, split_list
 from maskline.sip.message import Headers, Request, Response
 from maskline.sip.render import REASONS
-from maskline.sip.uri import render_host
+from maskline.sip.uri import SIPURI, render_host, render_uri
 from maskline.sip.user_agent_types import UserAgentSettings
 
 SDP_TYPE: Final = "application/sdp"
@@ -211,6 +211,11 @@ def build_cancel(invite: Request, q850: int | None) -> Request:
 def credentials_of(invite: Request) -> Items:
     """Return the digest answers an ACK has to repeat (22.1)."""
     return tuple(item for item in invite.headers.items if item[0] in _CREDENTIALS)
+
+
+def user_text(user: str) -> str:
+    """Escape the user part of a Contact."""
+    return render_uri(SIPURI(host="", user=user))[4:-1] if user else ""
 
 
 def _hop_by_hop(method: str, invite: Request, *, to: str, extra: Items = ()) -> Request:

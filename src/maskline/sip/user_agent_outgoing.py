@@ -15,7 +15,7 @@ from maskline.sip.uri import SIPURI, render_uri
 from maskline.sip.user_agent_auth import CHALLENGES, Authenticator
 from maskline.sip.user_agent_core import Core
 from maskline.sip.user_agent_leg import Leg, LegState
-from maskline.sip.user_agent_messages import ALLOW, Items, build_cancel, credentials_of
+from maskline.sip.user_agent_messages import ALLOW, Items, build_cancel, credentials_of, user_text
 from maskline.sip.user_agent_session import Sessions, body_sdp, q850_of
 from maskline.sip.user_agent_types import OutgoingInvite
 
@@ -43,7 +43,7 @@ class OutgoingLegs:
             flow=invite.flow,
             call_id=core.new_call_id(),
             local_tag=core.token(),
-            contact=core.writer.contact(invite.flow, _user_text(invite.contact_user)),
+            contact=core.writer.contact(invite.flow, user_text(invite.contact_user)),
         )
         if invite.credentials is not None:
             leg.authenticator = Authenticator(invite.credentials)
@@ -279,7 +279,3 @@ def _is_dialog(leg: Leg, tag: str) -> bool:
 def _address(uri: SIPURI, tag: str | None, display: str) -> str:
     params = () if tag is None else (("tag", tag),)
     return str(NameAddr(uri=uri, display=display, params=params))
-
-
-def _user_text(user: str) -> str:
-    return render_uri(SIPURI(host="", user=user))[4:-1] if user else ""

@@ -69,6 +69,10 @@ class OutgoingRequest:
     """REGISTER: the user part of our Contact."""
     expires_s: int | None = None
     """REGISTER: how long the binding is to live; 0 removes it."""
+    call_id: str | None = None
+    """REGISTER: that of the binding's earlier ones (RFC 3261 section 10.2.4); by default a new one."""
+    seq: int = 1
+    """The first CSeq number; each challenge answered takes one more."""
     credentials: Credentials | None = None
 
 
