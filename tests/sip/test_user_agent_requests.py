@@ -104,6 +104,7 @@ OURS = "<sip:us@192.0.2.1:5060>"
         ("Contact: <sip:us@203.0.113.9:1024>;expires=60\n", (60, None, None)),
         (f"Contact: {OURS}\nExpires: 120\n", (120, None, None)),
         (f"Contact: {OURS};expires=soon\nExpires: 120\n", (None, None, None)),
+        ("Contact: *\nExpires: 120\n", (120, None, None)),
         ("Min-Expires: 3600\n", (None, 3600, None)),
         ("Retry-After: 30 (soon);duration=9\n", (None, None, 30)),
     ],

@@ -127,7 +127,8 @@ def granted_expires_of(response: Response, contact: str) -> int | None:
     An answer lists every binding of the address of record; ours is told by user, host and port, and counts as there
     when there is only one (a registrar may write its host as it sees it).
     """
-    ours, listed = parse_name_addr(contact).uri, response.headers.addresses("Contact")
+    ours = parse_name_addr(contact).uri
+    listed = () if response.headers.get("Contact") == "*" else response.headers.addresses("Contact")
     same = [each for each in listed if _place_of(each.uri) == _place_of(ours)]
     found = next(iter(same or (listed if len(listed) == 1 else ())), None)
     value = None if found is None else find_param(found.params, "expires")
