@@ -22,7 +22,9 @@ def busy(world: World) -> World:
     """Enough rows that a planner would use indexes by itself, with statistics."""
     with world.store.transaction() as tx:
         for index in range(400):
-            world.ask_in(tx, 1000 + index, 5000 + index)
+            heard = "https://example.test/a.mp3" if index % 4 == 0 else ""
+            pin = PinSettings(is_generated=True, length=9) if index % 4 == 1 else None
+            world.ask_in(tx, 1000 + index, 5000 + index, unknown_caller_url=heard, pin=pin)
     for index in range(20):
         world.store.run(create_account, NewAccount(name=f"other {index}"), world.now)
     poke(world.store, "ANALYZE")

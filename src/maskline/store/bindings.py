@@ -7,12 +7,14 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Select,
+    TextClause,
     and_,
     bindparam,
     case,
     func,
     null,
     select,
+    text,
     true,
     update,
 )
@@ -27,6 +29,9 @@ from .statement import Database, Statement, insert_row
 
 RELEASE_BATCH_SIZE: Final = 500
 """Bindings the sweeper releases in one transaction; keeps the writer free for calls in between."""
+
+ANSWERS_STRANGERS: Final = text("binding.answers_strangers")
+"""As the index over such bindings has it: `answers_strangers = 1`, which SQLAlchemy writes for SQLite, would not do."""
 
 _b: Final = binding.c
 _n: Final = virtual_number.c
@@ -198,7 +203,7 @@ def _is_in_country() -> ColumnElement[bool]:
     return (wanted == "") | (_n.country == wanted)
 
 
-def _is_on_number(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+def _is_on_number(*conditions: ColumnElement[bool] | TextClause) -> ColumnElement[bool]:
     """Say whether an unreleased binding with these conditions is on the number."""
     return (
         select(_b.id)
@@ -220,7 +225,7 @@ def _is_compatible(rules: Rules) -> ColumnElement[bool]:
     now = bindparam("now", type_=_b.end_at.type)
     conditions: list[ColumnElement[bool]] = [true()]
     if rules.is_open:
-        conditions.append(~_is_on_number(_b.answers_strangers, _b.end_at > now))
+        conditions.append(~_is_on_number(ANSWERS_STRANGERS, _b.end_at > now))
     if rules.answers_strangers:
         conditions.append(~_is_on_number(_b.party_ref == ANYONE, _b.end_at > now))
     if rules.is_cooloff_for_all:

@@ -13,6 +13,7 @@ from maskline.core.numbers import ANYONE, DID, E164
 from maskline.core.pin import TryWindow
 from maskline.core.routing import PinDialogue, RouteFacts, SessionFacts, StrangerFacts
 
+from .bindings import ANSWERS_STRANGERS
 from .engine import Row, Tx
 from .schema import (
     account,
@@ -152,7 +153,7 @@ STRANGERS: Final = Statement(
         ),
     )
     .where(
-        _s.id == func.coalesce(_newest(_b.pin_hash.is_not(None)), _newest(_b.answers_strangers)),
+        _s.id == func.coalesce(_newest(_b.pin_hash.is_not(None)), _newest(ANSWERS_STRANGERS)),
     )
 )
 """What a number has for strangers: its newest live session with PIN, else the newest that plays something."""
