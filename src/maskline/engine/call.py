@@ -3,7 +3,7 @@
 No rule of the business is here: which command follows which event is `core.call.machine`'s.
 """
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, assert_never
 
@@ -16,13 +16,19 @@ from maskline.core.call.machine import ImpossibleEventError, begin, step
 from maskline.core.call.state import CallPlan, CallState, Phase
 from maskline.core.call_record import CallClaimed, SessionBusy, SessionEnded, Side
 from maskline.core.inventory import Trunk
+from maskline.core.recording import NewRecording, RecordingFailure
+from maskline.core.routing import PinAccepted, PinLocked, PinWrong
+from maskline.engine.call_dialler import CallDialler, DialTarget
 from maskline.engine.call_media import CallMedia
-from maskline.engine.leg_b import build_leg_b
-from maskline.engine.media_client import RelayError, RelayFull
-from maskline.engine.ports import Cancellable, Runner, SwitchClock, SwitchStore
+from maskline.engine.call_offers import CallOffers
+from maskline.engine.call_player import CallPlayer
+from maskline.engine.media_client import MediaRelay, RelayError, RelayFull
+from maskline.engine.ports import Cancellable, PromptSource, Runner, SwitchClock, SwitchStore
+from maskline.engine.trunk_table import TrunkTable
 from maskline.media.errors import RemoteProtocolError as MediaProtocolError
+from maskline.sip import events as sip
 from maskline.sip.errors import LocalProtocolError
-from maskline.sip.user_agent import Flow, LegID, UserAgent
+from maskline.sip.user_agent import LegID, UserAgent
 
 _log = structlog.get_logger(__name__)
 
@@ -39,15 +45,21 @@ class CallContext:
 
     user_agent: UserAgent
     store: SwitchStore
+    relay: MediaRelay
+    prompts: PromptSource
     runner: Runner
     clock: SwitchClock
+    trunks: TrunkTable
     pump: Callable[[], None]
     forget: Callable[["Call"], None]
+    adopt: Callable[["Call", Side, LegID], None]
+    release: Callable[[LegID], None]
     host_towards: Callable[[str], str]  # our own host as a peer at this address is told it
+    has_recording_room: Callable[[], bool]
 
 
 class Call:
-    """One call being set up, running, or letting go."""
+    """One call being set up, running, or letting go. `leg_a` is None where the service calls the first party."""
 
     def __init__(
         self,
@@ -55,28 +67,52 @@ class Call:
         *,
         plan: CallPlan,
         trunk: Trunk,
-        leg_a: LegID,
+        leg_a: LegID | None,
         offer: bytes | None,
         hops_left: int,
-        flow_b: Flow,
+        targets: Sequence[DialTarget],
         media: CallMedia,
-        on_leg: Callable[["Call", Side, LegID], None],
+        channel_count: int,
     ) -> None:
         self._context = context
         self.plan = plan
-        self._trunk = trunk
+        self.trunk = trunk
+        self.channel_count = channel_count  # of the trunk, taken for this call
         self._offer = offer
-        self._hops_left = hops_left
-        self._flow_b = flow_b
         self.media = media
-        self._on_leg = on_leg
-        self.legs: dict[Side, LegID] = {Side.A: leg_a}
+        self.legs: dict[Side, LegID] = {} if leg_a is None else {Side.A: leg_a}
+        self.player = CallPlayer(plan.call_id, context.relay, media, context.prompts, trunk.country)
+        self.dialler = CallDialler(
+            user_agent=context.user_agent,
+            clock=context.clock,
+            trunks=context.trunks,
+            trunk=trunk,
+            targets=targets,
+            number=plan.number,
+            hops_left=hops_left,
+            legs=self.legs,
+            host_towards=context.host_towards,
+            release=context.release,
+        )
+        self.offers = CallOffers(
+            user_agent=context.user_agent,
+            clock=context.clock,
+            legs=self.legs,
+            media=media,
+            run=self._run,
+            is_bridged=lambda: self.state.phase is Phase.BRIDGED,
+            on_change=self._note_codecs,
+        )
         self._timers: dict[Timer, Cancellable] = {}
-        self._sdp_for_b = b""
-        self._sdp_for_a = b""
-        self._sdp_from_b = b""
-        self._reoffering: Side | None = None
+        self._sdp_for_a: bytes | None = b""
+        self._answer: bytes | None = b""  # of the leg that answered last
         self.state: CallState
+
+    @property
+    def session_id(self) -> str | None:
+        """The session this call is about to be, or is, joined for."""
+        connect = self.state.connect
+        return None if connect is None else connect.session_id
 
     # --- the machine ----------------------------------------------------------------------------------------
 
@@ -101,7 +137,7 @@ class Call:
         is_broken = False
         for command in commands:
             try:
-                self._perform(command)
+                self.PERFORM[type(command)](self, command)
             except Exception:  # noqa: BLE001  # the task boundary: a bug ends one call, never the switch
                 is_broken = True
                 _log.exception(
@@ -114,17 +150,12 @@ class Call:
     def _give_up_leg(self, command: do.Command) -> None:
         """A leg that could not be made, or told of the end, is not waited for."""
         match command:
-            case do.Originate():
-                self.feed(on.LegReleased(Side.B))
-            case do.HangUp(side, _):
+            case do.Originate(side) | do.HangUp(side, _):
                 self.feed(on.LegReleased(side))
             case do.RefuseCaller():
                 self.feed(on.LegReleased(Side.A))
             case _:
                 pass
-
-    def _perform(self, command: do.Command) -> None:
-        self.PERFORM[type(command)](self, command)
 
     def _arm(self, command: do.ArmTimer) -> None:
         timer = command.timer
@@ -134,6 +165,11 @@ class Call:
     def _cancel(self, timer: Timer) -> None:
         if (armed := self._timers.pop(timer, None)) is not None:
             armed.cancel()
+
+    def _cancel_all(self) -> None:
+        for armed in self._timers.values():
+            armed.cancel()
+        self._timers.clear()
 
     def _timer_fired(self, timer: Timer) -> None:
         self._timers.pop(timer, None)
@@ -179,8 +215,9 @@ class Call:
 
     async def _claim(self) -> on.Event:
         now = self._context.clock.now_us()
+        assert self.state.connect is not None
         try:
-            outcome = await self._context.store.claim(self.plan, now + LEASE_US, now)
+            outcome = await self._context.store.claim(self.plan, self.state.connect, now + LEASE_US, now)
         except Exception:  # noqa: BLE001  # however it failed, the call has to hear an answer to its claim
             _log.exception("call.claim_failed", call_id=self.plan.call_id)
             return on.ClaimRefused(on.ClaimRefusal.UNAVAILABLE)
@@ -197,7 +234,7 @@ class Call:
     async def _open_media(self) -> on.Event:
         try:
             offer, self._offer = self._offer, None  # texts go when they were used: a call may last for hours
-            self._sdp_for_b = await self.media.open(offer)
+            await self.media.open(offer)
         except MediaProtocolError:
             return on.MediaRefused(on.MediaRefusal.NO_COMMON_CODEC)
         except RelayFull:
@@ -206,39 +243,91 @@ class Call:
             return on.MediaRefused(on.MediaRefusal.UNAVAILABLE)
         return on.MediaOpened()
 
-    async def _prepare_bridge(self) -> on.Event:
-        if not await self._context.store.is_session_open(self.plan.session_id, self._context.clock.now_us()):
-            return on.BridgeRefused(on.BridgeRefusal.WINDOW)
+    async def _check_pin(self, command: do.CheckPin) -> on.Event:
+        assert self.plan.dialogue is not None
+        plan, now = self.plan, self._context.clock.now_us()
         try:
-            answer, self._sdp_from_b = self._sdp_from_b, b""
-            self._sdp_for_a = await self.media.connect_callee(answer)
+            outcome = await self._context.store.check_pin(
+                plan.number, plan.caller, command.digits, self.plan.dialogue, now
+            )
+        except Exception:  # noqa: BLE001  # whoever entered a PIN hears an answer
+            _log.exception("call.pin_check_failed", call_id=plan.call_id)
+            return on.PinRefused(on.PinRefusal.UNAVAILABLE)
+        match outcome:
+            case PinAccepted(connect=connect):
+                return on.PinAccepted(connect)
+            case PinWrong():
+                return on.PinRefused(on.PinRefusal.WRONG)
+            case PinLocked():
+                return on.PinRefused(on.PinRefusal.LOCKED)
+            case _:
+                assert_never(outcome)
+
+    async def _connect_caller(self) -> on.Event:
+        """Leg A is ours to dial: its answer says where it is."""
+        answer, self._answer = self._answer, b""
+        return await self._settle(self.media.connect_caller(answer or b""), on.CallerReady())
+
+    async def _meet_callee(self) -> on.Event:
+        answer, self._answer = self._answer, None
+        return await self._settle(self.media.meet_callee(answer or b""), on.CalleeReady())
+
+    async def _prepare_bridge(self) -> on.Event:
+        assert self.state.connect is not None
+        now = self._context.clock.now_us()
+        if not await self._context.store.is_session_open(self.state.connect.session_id, now):
+            return on.BridgeRefused(on.BridgeRefusal.WINDOW)
+        return await self._settle(self._join_media(), on.BridgePrepared())
+
+    async def _join_media(self) -> None:
+        answer, self._answer = self._answer, b""
+        self._sdp_for_a = await self.media.connect_callee(answer)
+
+    @staticmethod
+    async def _settle(work: Coroutine[Any, Any, None], done: on.Event) -> on.Event:
+        """Say `done` when the relay knows a side, or why it does not."""
+        try:
+            await work
         except MediaProtocolError:
             return on.BridgeRefused(on.BridgeRefusal.ANSWER)
         except RelayError:
             return on.BridgeRefused(on.BridgeRefusal.MEDIA)
-        return on.BridgePrepared()
+        return done
+
+    async def _record(self, new: NewRecording) -> on.Event | None:
+        """Begin the capture; whatever happens, the call goes on."""
+        failure = None if self._context.has_recording_room() else RecordingFailure.NO_ROOM
+        if failure is None:
+            try:
+                await self._context.relay.start_recording(self.plan.call_id, new.id)
+            except RelayError:
+                failure = RecordingFailure.RELAY_REFUSED
+        store, now = self._context.store, self._context.clock.now_us()
+        if failure is None:
+            self._write(lambda: store.start_recording(new))
+        else:
+            self._write(lambda: store.fail_recording(new, failure, now))
+        return None
 
     # --- commands done at once ------------------------------------------------------------------------------
 
-    def _originate(self) -> None:
-        invite = build_leg_b(
-            trunk=self._trunk,
-            flow=self._flow_b,
-            advertised_host=self._context.host_towards(self._flow_b.remote[0]),
-            number=self.plan.number,
-            callee=self.plan.callee,
-            hops_left=self._hops_left,
-            sdp=self._sdp_for_b,
-        )
-        self._sdp_for_b = b""
-        leg = self._context.user_agent.originate(invite, self._context.clock.mono_s())
-        self.legs[Side.B] = leg
-        self._on_leg(self, Side.B, leg)
+    def _originate(self, command: do.Originate) -> None:
+        connect = self.state.connect
+        assert connect is not None
+        callee = connect.callee if command.side is Side.B else self.plan.caller
+        assert callee is not None
+        leg = self.dialler.dial(command.side, callee, self.media.offer(command.side))
+        self._context.adopt(self, command.side, leg)
 
     def _answer_caller(self) -> None:
+        if self.state.phase is Phase.ANSWERING:
+            sdp = self.media.answer_early()
+        else:
+            sdp, self._sdp_for_a = self._sdp_for_a or b"", b""
+        self._context.user_agent.answer(self.legs[Side.A], sdp, self._context.clock.mono_s())
+
+    def _save_dialogs(self) -> None:
         agent = self._context.user_agent
-        sdp, self._sdp_for_a = self._sdp_for_a, b""
-        agent.answer(self.legs[Side.A], sdp, self._context.clock.mono_s())
         try:
             a, b = (agent.snapshot(self.legs[side]).to_json() for side in (Side.A, Side.B))
         except LocalProtocolError:
@@ -246,6 +335,31 @@ class Call:
         # A database that is away for a while ends no call that talks.
         now = self._context.clock.now_us()
         self._write(lambda: self._context.store.save_dialogs(self.plan.call_id, a, b, now))
+
+    def _start_recording(self) -> None:
+        connect, started_at = self.state.connect, self.state.bridged_at
+        assert connect is not None
+        assert started_at is not None
+        new = NewRecording(
+            id=self.plan.recording_id,
+            account_id=connect.account_id,
+            session_id=connect.session_id,
+            call_id=self.plan.call_id,
+            format=connect.record_format,
+            legs=self.media.captured_legs(),
+            started_at=started_at,
+        )
+        self._run(self._record(new))
+
+    def _note_codecs(self) -> None:
+        connect = self.state.connect
+        if connect is not None and connect.is_recorded:
+            legs, now = self.media.captured_legs(), self._context.clock.now_us()
+            self._write(lambda: self._context.store.note_codecs(self.plan.recording_id, legs, now))
+
+    def _play(self, command: do.Play) -> None:
+        tag = self.player.begin(command.side)
+        self._run(self.player.play(command, tag))
 
     def _ring_caller(self) -> None:
         self._context.user_agent.ring(self.legs[Side.A], self._context.clock.mono_s())
@@ -258,6 +372,9 @@ class Call:
         now = self._context.clock.mono_s()
         self._context.user_agent.hang_up(self.legs[command.side], now, q850=command.q850)
 
+    def _report(self, command: do.Report) -> None:
+        self._write(lambda: self._context.store.report(command.event))
+
     def _write_record(self, command: do.WriteRecord) -> None:
         self._write(lambda: self._context.store.finish(command.record))
 
@@ -266,80 +383,66 @@ class Call:
 
     # --- what the legs say ----------------------------------------------------------------------------------
 
-    def callee_answered(self, sdp: bytes | None) -> None:
-        """Leg B's 200."""
-        self._sdp_from_b = sdp or b""
-        self.feed(on.LegAnswered())
+    def progressed(self, side: Side, status: int) -> None:
+        """A provisional answer: the target is there."""
+        self.dialler.note_success(is_call=False)
+        self.feed(on.LegProgressed(side, status))
+
+    def answered(self, side: Side, sdp: bytes | None) -> None:
+        """A leg we dialled took the call."""
+        self.dialler.note_success(is_call=True)
+        self._answer = sdp or b""
+        self.feed(on.LegAnswered(side))
+
+    def failed(self, side: Side, event: sip.Failed) -> None:
+        """A leg we dialled did not."""
+        if event.is_local or event.status == 503:
+            self.dialler.note_failure(event.retry_after_s)
+        self.feed(on.LegFailed(side, event.status, event.q850, event.is_local))
 
     def acknowledged(self, side: Side, sdp: bytes | None) -> None:
         """An ACK; it carries an answer when our 200 carried the offer."""
-        if self.state.phase is not Phase.BRIDGED:
+        if self.state.phase not in {Phase.ANSWERING, Phase.BRIDGED}:
             return
         if sdp is not None:
             self._run(self._take_answer(side, sdp))
         elif self.media.sides[side].remote is None:
             self._break_leg(side)
+        elif self.state.phase is Phase.ANSWERING:
+            self.feed(on.CallerReady())
 
     async def _take_answer(self, side: Side, answer: bytes) -> on.Event | None:
         try:
             await self.media.take_answer(side, answer)
         except MediaProtocolError:
             self._break_leg(side)
+            return None
         except RelayError:
             return on.MediaLost()
-        return None
+        return on.CallerReady() if self.state.phase is Phase.ANSWERING else None
 
     def _break_leg(self, side: Side) -> None:
         """Hang up on a side whose session description is of no use, and tell the machine it is gone."""
         self._context.user_agent.hang_up(self.legs[side], self._context.clock.mono_s())
         self.feed(on.LegEnded(side, on.LegEnd.PROTOCOL))
 
-    def offer_received(self, side: Side, sdp: bytes | None, *, is_update: bool) -> None:
-        """A re-INVITE or UPDATE: pass a rebuilt offer on, or answer one that offers nothing."""
-        agent, now = self._context.user_agent, self._context.clock.mono_s()
-        if self.state.phase is not Phase.BRIDGED or self._reoffering is not None:
-            agent.reject_offer(self.legs[side], 491, now)
-            return
-        if sdp is None:
-            agent.answer_offer(self.legs[side], self.media.restate(side), now)
-            return
-        try:
-            rebuilt = self.media.reoffer(side, sdp)
-        except MediaProtocolError as error:
-            agent.reject_offer(self.legs[side], error.status_hint, now)
-            return
-        self._reoffering = side
-        agent.send_offer(self.legs[side.other], rebuilt, now, update=is_update)
+    def informed(self, side: Side, event: sip.InfoReceived) -> None:
+        """An INFO; only A's keys matter, and only to PIN entry: no body ever crosses (I5)."""
+        if side is Side.A:
+            self._feed_if(self.player.key_from_info(event.content_type, event.body))
 
-    def offer_answered(self, side: Side, sdp: bytes) -> None:
-        """The other side took the new offer."""
-        if self._reoffering is side.other:
-            self._run(self._finish_reoffer(side, sdp))
+    def key_pressed(self, side: Side, digit: str) -> None:
+        """A key that the relay saw."""
+        if side is Side.A:
+            self._feed_if(self.player.key_from_relay(digit))
 
-    async def _finish_reoffer(self, side: Side, sdp: bytes) -> on.Event | None:
-        asked = side.other
-        try:
-            answer = await self.media.reanswer(side, sdp)
-        except MediaProtocolError:
-            self.offer_rejected(side, 488)
-            return None
-        except RelayError:
-            return on.MediaLost()
-        self._reoffering = None
-        if self.state.phase is Phase.BRIDGED:
-            self._context.user_agent.answer_offer(self.legs[asked], answer, self._context.clock.mono_s())
-        return None
+    def play_finished(self, side: Side, tag: str) -> None:
+        """A prompt came to its end."""
+        self._feed_if(self.player.finished(side, tag))
 
-    def offer_rejected(self, side: Side, status: int) -> None:
-        """The other side did not take it: all stays as it was, and the one who asked hears so."""
-        asked = side.other
-        if self._reoffering is not asked:
-            return
-        self._reoffering = None
-        self.media.withdraw(asked)
-        if self.state.phase is Phase.BRIDGED:
-            passed_on = status if status in {488, 491} else 488
-            self._context.user_agent.reject_offer(self.legs[asked], passed_on, self._context.clock.mono_s())
+    def _feed_if(self, event: on.Event | None) -> None:
+        if event is not None:
+            self.feed(event)
 
     # --- the table ------------------------------------------------------------------------------------------
 
@@ -347,15 +450,28 @@ class Call:
     PERFORM: ClassVar[Mapping[type[do.Command], Callable[["Call", Any], None]]] = {
         do.ClaimSession: lambda self, _: self._run(self._claim()),
         do.OpenMedia: lambda self, _: self._run(self._open_media()),
-        do.Originate: lambda self, _: self._originate(),
+        do.FetchPrompt: lambda self, command: self._run(self.player.fetch(command.prompt)),
+        do.Play: _play,
+        do.StopPlaying: lambda self, command: self._run(self.player.stop(command.side)),
+        do.TakeDigits: lambda self, _: self._run(self.player.take_keys()),
+        do.PassDigits: lambda self, _: self._run(self.player.pass_keys()),
+        do.CheckPin: lambda self, command: self._run(self._check_pin(command)),
+        do.Originate: _originate,
+        do.ConnectCaller: lambda self, _: self._run(self._connect_caller()),
+        do.ConnectCallee: lambda self, _: self._run(self._meet_callee()),
+        do.Abandon: lambda self, command: self.dialler.abandon(command.side),
         do.RingCaller: lambda self, _: self._ring_caller(),
         do.PrepareBridge: lambda self, _: self._run(self._prepare_bridge()),
         do.AnswerCaller: lambda self, _: self._answer_caller(),
+        do.SaveDialogs: lambda self, _: self._save_dialogs(),
+        do.StartRecording: lambda self, _: self._start_recording(),
         do.RefuseCaller: _refuse_caller,
         do.HangUp: _hang_up,
         do.CloseMedia: lambda self, _: self._run(self.media.close()),
         do.ArmTimer: _arm,
         do.CancelTimer: lambda self, command: self._cancel(command.timer),
+        do.CancelTimers: lambda self, _: self._cancel_all(),
+        do.Report: _report,
         do.WriteRecord: _write_record,
         do.WriteRefusal: _write_refusal,
         do.Forget: lambda self, _: self._context.forget(self),

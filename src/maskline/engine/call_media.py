@@ -2,24 +2,42 @@
 
 What one side says is parsed into a `RemoteDescription`; what we say to the other is built anew from it. A side's
 own origin line (session id and version) is ours and counts up with every change.
+
+Where A is answered before B is dialled, it gets one codec that prompts can be played in, and B is offered that one:
+nothing has to be changed on leg A when B answers.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final
 
 from maskline.core.call_record import Side
+from maskline.core.recording import CapturedCodec, CapturedLeg
 from maskline.engine.media_client import Family, MediaRelay, PartyMedia, RelayPorts, RelayUnavailable
 from maskline.media.errors import NoCommonCodec, RemoteProtocolError
 from maskline.media.sdp import (
+    Codec,
     Direction,
     LocalDescription,
     RemoteDescription,
     build_answer_to,
     build_offer_from,
+    build_own_answer,
     parse_sdp,
     render_sdp,
 )
 
 SESSION_ID_BITS = 62  # RFC 8866 section 5.2 asks for a number; phones read it as a signed 64-bit integer
+PROMPT_CODECS: Final = ("PCMU", "PCMA", "G722")
+"""What prompts can be played in, the one that every carrier has first."""
+
+
+class PromptNeed(StrEnum):
+    """How much a call depends on being able to play something."""
+
+    WISHED = "wished"  # a prompt that is skipped where no codec allows it
+    REQUIRED = "required"  # without a prompt there is no point in the call
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +47,7 @@ class MediaPolicy:
     codecs: tuple[str, ...]
     networks: tuple[str, ...]
     is_callee_v6: bool = False
+    prompts: "PromptNeed | None" = None
 
 
 @dataclass(slots=True)
@@ -38,6 +57,7 @@ class _SideMedia:
     remote: RemoteDescription | None = None
     local: LocalDescription | None = None
     party: PartyMedia | None = None  # where the relay was last told this side is
+    is_muted: bool = False  # the relay lets nothing of it in
 
 
 @dataclass(slots=True)
@@ -51,6 +71,7 @@ class CallMedia:
     ports: RelayPorts | None = None
     sides: dict[Side, _SideMedia] = field(init=False)
     is_held: bool = False
+    _draft: LocalDescription | None = None  # a leg's offer, but for our own address
     _before: tuple[RemoteDescription | None, LocalDescription | None] | None = None
     _is_closed: bool = False
 
@@ -59,24 +80,17 @@ class CallMedia:
             side: _SideMedia(session_id=number) for side, number in zip(Side, self.session_ids, strict=True)
         }
 
-    async def open(self, offer: bytes | None) -> bytes:
-        """Get ports and return leg B's offer.
+    async def open(self, offer: bytes | None) -> None:
+        """Get ports for a call whose caller offered this.
 
         Raises `RemoteProtocolError` (400 or 488) for an offer of no use, `RelayFull`, `RelayUnavailable` (also
         when the call was closed meanwhile).
         """
         remote = parse_sdp(offer) if offer is not None else None
-        self.sides[Side.A].remote = remote
-        caller, callee = self.sides[Side.A], self.sides[Side.B]
+        caller = self.sides[Side.A]
+        caller.remote = remote
         # Worked out before a port is spent: an offer without a common codec opens nothing.
-        draft = build_offer_from(
-            remote,
-            self.policy.codecs,
-            address="",  # known when the ports are
-            port=0,
-            session_id=callee.session_id,
-            version=callee.version,
-        )
+        self._draft = self._first_draft(remote)
         caller.party = self._party(remote)
         family_b = Family.V6 if self.policy.is_callee_v6 else Family.V4
         # A caller that offered nothing is met in the family its trunk speaks.
@@ -85,17 +99,57 @@ class CallMedia:
         if self._is_closed:  # the call ended while the relay worked; its close may have come first
             await self.relay.close(self.call_id)
             raise RelayUnavailable("call ended while its relay was opened")
-        address, port = self._address(Side.B)
-        return self._say(callee, replace(draft, address=address, port=port))
 
-    async def connect_callee(self, answer: bytes) -> bytes:
+    def offer(self, side: Side) -> bytes:
+        """Say what a leg we dial is offered; B what A can do."""
+        if side is Side.A or self._draft is None:
+            self._draft = self._draft_offer(side, self.sides[side.other].remote)
+        draft, self._draft = self._draft, None
+        address, port = self._address(side)
+        return self._say(self.sides[side], replace(draft, address=address, port=port))
+
+    def answer_early(self) -> bytes:
+        """Say what A is told before there is a B: one codec for prompts. Raises `NoCommonCodec`."""
+        caller = self.sides[Side.A]
+        self._draft = None
+        address, port = self._address(Side.A)
+        if caller.remote is None:  # A offered nothing: our offer goes in the 200
+            local = replace(self._draft_offer(Side.A, None), address=address, port=port)
+            return self._say(caller, replace(local, codecs=self._for_prompts(local.codecs)))
+        caller.remote = replace(caller.remote, codecs=self._for_prompts(caller.remote.codecs))
+        local = build_own_answer(
+            caller.remote,
+            self.policy.codecs,
+            address=address,
+            port=port,
+            session_id=caller.session_id,
+            version=caller.version,
+        )
+        return self._say(caller, local)
+
+    async def connect_caller(self, answer: bytes) -> None:
+        """Take the answer of A, which we dialled, and tell the relay where it is. Raises as `open` does."""
+        remote = self._read_answer(Side.A, answer)
+        # One codec, so that A sends nothing that B does not know of.
+        self.sides[Side.A].remote = replace(remote, codecs=remote.codecs[:1])
+        await self._point_relay(Side.A)
+
+    async def meet_callee(self, answer: bytes) -> None:
+        """Take B's answer so that B can be played to; what B sends is not let in yet. Raises as `open` does."""
+        self.sides[Side.B].remote = self._read_answer(Side.B, answer)
+        await self._point_relay(Side.B, is_muted=True)
+
+    async def connect_callee(self, answer: bytes | None) -> bytes | None:
         """Take B's answer, tell the relay where B is, and return what A is told (an answer, or our offer).
 
-        Raises as `open` does.
+        `answer` is None where `meet_callee` has had it; None is returned where A was told before. Raises as `open`.
         """
         caller, callee = self.sides[Side.A], self.sides[Side.B]
-        remote = self._read_answer(Side.B, answer)
-        if caller.remote is None:  # A offered nothing: it gets what B accepted as our offer, in the 200
+        remote = callee.remote if answer is None else self._read_answer(Side.B, answer)
+        assert remote is not None
+        if self.is_caller_told:
+            sdp = None
+        elif caller.remote is None:  # A offered nothing: it gets what B accepted as our offer, in the 200
             # One codec, so that A has no choice that B would not know of.
             sdp = self._offer_to(Side.A, replace(remote, codecs=remote.codecs[:1]))
         else:
@@ -104,6 +158,40 @@ class CallMedia:
         await self._point_relay(Side.B)
         await self._follow_hold()
         return sdp
+
+    @property
+    def is_caller_told(self) -> bool:
+        """Whether A has heard a description of ours."""
+        return self.sides[Side.A].local is not None
+
+    def prompt_codec(self, side: Side) -> str | None:
+        """Name what a prompt for this side has to be encoded in; None where it speaks nothing of the kind."""
+        remote = self.sides[side].remote
+        assert remote is not None
+        spoken = (codec.name for codec in remote.codecs)
+        return next((name for name in spoken if name in PROMPT_CODECS and name in self.policy.codecs), None)
+
+    def event_payload_type(self, side: Side) -> int | None:
+        """Give the payload type under which this side sends its keys; None where it agreed to none."""
+        local = self.sides[side].local
+        assert local is not None
+        return next((event.payload_type for event in local.events if event.clock_rate_hz == 8000), None)
+
+    def captured_legs(self) -> tuple[CapturedLeg, ...]:
+        """Say how each side's packets are told apart in a capture, and what their payload types mean."""
+        return tuple(
+            CapturedLeg(side=side, port=self._address(side)[1], codecs=_captured(media.local))
+            for side, media in self.sides.items()
+        )
+
+    def is_unchanged(self, side: Side, offer: bytes) -> bool:
+        """Whether `side` only offers again what stands, as a refresh does. Raises `RemoteProtocolError`."""
+        before = self.sides[side].remote
+        if before is None:
+            return False
+        now = parse_sdp(offer)
+        codecs = tuple(codec for codec in now.codecs if codec in before.codecs)
+        return replace(now, session_version=before.session_version, codecs=codecs) == before
 
     async def take_answer(self, side: Side, answer: bytes) -> None:
         """Take the answer to an offer that `side` got in our 200. Raises as `open` does."""
@@ -184,13 +272,15 @@ class CallMedia:
             is_behind_nat=not self.policy.networks,
         )
 
-    async def _point_relay(self, side: Side) -> None:
+    async def _point_relay(self, side: Side, *, is_muted: bool = False) -> None:
         media = self.sides[side]
         party = self._party(media.remote)
         assert party is not None
-        if party != media.party:
+        if is_muted:
+            await self.relay.connect(self.call_id, side, party, is_muted=True)
+        elif media.is_muted or party != media.party:
             await self.relay.connect(self.call_id, side, party)
-            media.party = party
+        media.party, media.is_muted = party, is_muted
 
     async def _follow_hold(self) -> None:
         remotes = (media.remote for media in self.sides.values())
@@ -205,18 +295,37 @@ class CallMedia:
             return self.ports.address_a, self.ports.port_a
         return self.ports.address_b, self.ports.port_b
 
-    def _offer_to(self, side: Side, source: RemoteDescription | None) -> bytes:
+    def _first_draft(self, remote: RemoteDescription | None) -> LocalDescription:
+        """Work out leg B's offer; with prompts in it, of codecs that they can be played in."""
+        everything = self.policy.codecs
+        if self.policy.prompts is None:
+            return self._draft_offer(Side.B, remote)
+        self.policy.codecs = tuple(name for name in PROMPT_CODECS if name in everything)
+        try:
+            return self._draft_offer(Side.B, remote)
+        except NoCommonCodec:
+            if self.policy.prompts is PromptNeed.REQUIRED:
+                raise
+        self.policy.codecs = everything
+        return self._draft_offer(Side.B, remote)
+
+    def _draft_offer(self, side: Side, source: RemoteDescription | None) -> LocalDescription:
+        """Work out an offer whose address is not known, or not needed, yet."""
         media = self.sides[side]
-        address, port = self._address(side)
-        local = build_offer_from(
+        return build_offer_from(
             source,
             self.policy.codecs,
-            address=address,
-            port=port,
+            address="",
+            port=0,
             session_id=media.session_id,
             version=media.version,
         )
-        return self._say(media, local)
+
+    def _offer_to(self, side: Side, source: RemoteDescription | None) -> bytes:
+        address, port = self._address(side)
+        return self._say(
+            self.sides[side], replace(self._draft_offer(side, source), address=address, port=port)
+        )
 
     def _answer_to(self, side: Side, offer: RemoteDescription, answer: RemoteDescription) -> bytes:
         media = self.sides[side]
@@ -226,6 +335,15 @@ class CallMedia:
         )
         return self._say(media, local)
 
+    def _for_prompts(self, codecs: Iterable[Codec]) -> tuple[Codec, ...]:
+        """Keep the one codec that A is told to use when it is answered early. Raises `NoCommonCodec`."""
+        usable = [
+            codec for codec in codecs if codec.name in PROMPT_CODECS and codec.name in self.policy.codecs
+        ]
+        if not usable:
+            raise NoCommonCodec
+        return (min(usable, key=lambda codec: PROMPT_CODECS.index(codec.name)),)
+
     @staticmethod
     def _say(media: _SideMedia, local: LocalDescription) -> bytes:
         """Render `local`, built under the version last used; a change counts up (RFC 8866 section 5.2)."""
@@ -234,3 +352,12 @@ class CallMedia:
             local = replace(local, version=media.version)
         media.local = local
         return render_sdp(local)
+
+
+def _captured(local: LocalDescription | None) -> tuple[CapturedCodec, ...]:
+    if local is None:
+        return ()
+    return tuple(
+        CapturedCodec(codec.payload_type, codec.name, codec.clock_rate_hz)
+        for codec in (*local.codecs, *local.events)
+    )

@@ -23,6 +23,8 @@ CANARY_TTL_S: Final = 1_000_000_000
 NO_PORT: Final = frozenset({"E71", "E72"})
 RELEASE_S: Final = 0.002  # the two threads close sockets 0.4 ms after they wake
 LABEL: Final = {Family.V4: "four", Family.V6: "six"}
+LIVE: Final = "live"
+DONE: Final = "done"
 WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 _PORT_REPLY = re.compile(r"(\d{1,5})(?: \S+)*", re.ASCII)
@@ -47,8 +49,8 @@ class Engine:
             setup_ttl=settings.ttl_s,
             port_min=settings.port_first,
             port_max=settings.port_last,
-            rec_spool_dir=settings.spool,
-            rec_final_dir=settings.spool,
+            rec_spool_dir=f"{settings.spool}/{LIVE}",
+            rec_final_dir=f"{settings.spool}/{DONE}",
             modules=("catch_dtmf",),
             extra_args=self._arguments(),
         )

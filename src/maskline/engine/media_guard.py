@@ -27,6 +27,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--ttl-s", type=int, default=60)
     parser.add_argument("--switch-gone-s", type=float, default=60.0)
     parser.add_argument("--spool", required=True)
+    parser.add_argument("--prompts", action="append", default=[], metavar="DIR")
     parser.add_argument("--with-parent", action="store_true", help="stop when stdin ends")
     parsed = parser.parse_args(arguments)
     if not (parsed.v4 or parsed.v6):
@@ -49,6 +50,7 @@ def read_settings(parsed: argparse.Namespace) -> EngineSettings:
         port_first=int(first),
         port_last=int(last),
         spool=parsed.spool,
+        prompt_dirs=tuple(parsed.prompts),
         ttl_s=parsed.ttl_s,
         calls_max=parsed.calls_max,
         switch_gone_s=parsed.switch_gone_s,
@@ -59,6 +61,7 @@ def main(arguments: list[str]) -> int:
     """Run until SIGTERM, SIGINT or the parent's end; 0 after a clean stop, 1 after a failure."""
     parsed = parse_arguments(arguments)
     settings = read_settings(parsed)
+    os.umask(0o077)  # captures are people's voices
     pump = StderrPump()
     waker, wake = socket.socketpair()
     waker.settimeout(0)

@@ -11,6 +11,7 @@ REST_S: Final = 30.0  # how long late packets of a call may still arrive; longer
 RESTING_MAX: Final = 16_384  # more pairs than the port range holds
 
 SIDES: Final = ("a", "b")
+OTHER: Final = {"a": "b", "b": "a"}
 PortKey = tuple[Family, int]
 
 
@@ -23,6 +24,7 @@ class Port:
     rtp: int
     rtcp: int
     party: PartyMedia | None = None
+    is_muted: bool = False
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class Session:
     ports: dict[str, Port] = field(default_factory=dict)
     is_connected: bool = False
     is_held: bool = False
+    capture: str | None = None
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ request's `id`. The first request of a connection is `hello`. Media never passes
 """
 
 import json
+import math
 import os
 import selectors
 import socket
@@ -15,20 +16,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from maskline.engine.media_captures import prepare_spool
 from maskline.engine.media_engine import Engine, EngineError
 from maskline.engine.media_log import GuardLog
-from maskline.engine.media_registry import Registry
-from maskline.engine.media_sessions import Sessions
+from maskline.engine.media_registry import Registry, Session
+from maskline.engine.media_sessions import NOTICE_DIGIT, NOTICE_TIMEOUT, Sessions
 from maskline.engine.media_types import (
+    DIGITS,
     EngineSettings,
-    Family,
-    PartyMedia,
     RelayError,
     RelayFull,
     RelayRefused,
     RelayUnavailable,
     RelayUnknownCall,
 )
+from maskline.engine.media_verbs import Verbs
 
 LINE_BYTES_MAX: Final = 65_536  # a command with 64 networks needs 4 KB
 UNSENT_BYTES_MAX: Final = 4 * 1024 * 1024  # a client that does not read its answers is cut off
@@ -37,7 +39,6 @@ TICK_S: Final = 1.0
 RELEASE_EVERY_S: Final = (
     0.1  # a wake-up costs the engine as much as half a call; who lacks a port does not wait
 )
-NOTICE_TIMEOUT: Final = "T:"
 ERROR_NAMES: Final[dict[type[Exception], str]] = {
     RelayFull: "full",
     RelayRefused: "refused",
@@ -62,6 +63,9 @@ class Guard:
     def __init__(
         self, settings: EngineSettings, path: Path, log: GuardLog, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        left_count = prepare_spool(Path(settings.spool))
+        if left_count:
+            log.write("media.captures_swept", level="warning", count=left_count)
         self._engine = Engine(settings)
         self._clock = clock
         self._log = log
@@ -73,15 +77,7 @@ class Guard:
         self._selector = selectors.DefaultSelector()
         self._listener = _listen(path)
         self._is_stopping = False
-        self._verbs: dict[str, Callable[[Connection, dict[str, Any]], object]] = {
-            "open": self._open,
-            "connect": self._connect,
-            "hold": self._hold,
-            "close": self._close,
-            "list": self._list,
-            "stats": self._stats,
-            "ping": lambda _connection, _request: None,
-        }
+        self._verbs = Verbs(self._sessions, self.registry, clock).table
 
     def stop(self) -> None:
         """Leave `run` after the current batch."""
@@ -97,14 +93,14 @@ class Guard:
         tick_at = release_at = 0.0
         try:
             while not self._is_stopping:
-                for key, events in self._selector.select(
-                    RELEASE_EVERY_S if self._engine.is_release_due else TICK_S
-                ):
+                for key, events in self._selector.select(self._patience_s()):
                     if isinstance(key.data, Connection):
                         self._serve(key.data, events)
                     else:
                         key.data()
                 now = self._clock()
+                if now >= self._sessions.prompts.due_mono_s:
+                    self._run_prompts(now)
                 if now >= release_at:
                     self._engine.release_ports()
                     release_at = now + RELEASE_EVERY_S
@@ -114,6 +110,12 @@ class Guard:
         finally:
             self._path.unlink(missing_ok=True)
             self._engine.stop()
+
+    def _patience_s(self) -> float:
+        """Return how long to wait for a client before other work is due."""
+        longest = RELEASE_EVERY_S if self._engine.is_release_due else TICK_S
+        due_mono_s = self._sessions.prompts.due_mono_s
+        return longest if due_mono_s == math.inf else max(min(longest, due_mono_s - self._clock()), 0)
 
     def _tick(self) -> None:
         now = self._clock()
@@ -180,7 +182,7 @@ class Guard:
             return False
         answer: dict[str, object] = {"id": number}
         try:
-            answer["ok"] = handler(connection, request)
+            answer["ok"] = handler(connection.switch, request)
         except RelayError as error:
             answer["error"], answer["text"] = ERROR_NAMES[type(error)], str(error)
             if isinstance(error, RelayUnavailable):
@@ -201,48 +203,33 @@ class Guard:
         connection.unsent += json.dumps({"id": number, "ok": None}).encode() + b"\n"
         return True
 
-    def _open(self, connection: Connection, request: dict[str, Any]) -> object:
-        assert connection.switch is not None
-        party = request["a"]
-        family_a = request["family_a"]
-        ports = self._sessions.open(
-            request["call"],
-            connection.switch,
-            None if party is None else _party(party),
-            None if family_a is None else Family(family_a),
-            Family(request["family_b"]),
-        )
-        return (ports.address_a, ports.port_a, ports.address_b, ports.port_b)
-
-    def _connect(self, _: Connection, request: dict[str, Any]) -> object:
-        self._sessions.connect(request["call"], request["side"], _party(request["party"]))
-        return None
-
-    def _hold(self, _: Connection, request: dict[str, Any]) -> object:
-        self._sessions.hold(request["call"], is_held=bool(request["is_held"]))
-        return None
-
-    def _close(self, _: Connection, request: dict[str, Any]) -> object:
-        return self._sessions.close(request["call"])
-
-    def _list(self, _connection: Connection, _request: dict[str, Any]) -> object:
-        return [(live.call, live.age_s, live.switch) for live in self.registry.list(self._clock())]
-
-    def _stats(self, _: Connection, request: dict[str, Any]) -> object:
-        stats = self._sessions.stats(request["call"])
-        return (stats.from_a_count, stats.from_b_count, stats.relayed_count, stats.dropped_count)
-
     def _read_notices(self) -> None:
         for notice in self._engine.read_notices():
-            if not notice.startswith(NOTICE_TIMEOUT):
-                continue
-            session = self._sessions.ended(notice.removeprefix(NOTICE_TIMEOUT))
-            if session is None:
-                continue
-            line = json.dumps({"event": "media_timeout", "call": session.call}).encode() + b"\n"
-            for connection in [each for each in self._connections if each.switch == session.switch]:
-                connection.unsent += line
-                self._flush(connection)
+            if notice.startswith(NOTICE_TIMEOUT):
+                session = self._sessions.ended(notice.removeprefix(NOTICE_TIMEOUT))
+                if session is not None:
+                    self._tell(session, {"event": "media_timeout"})
+            elif notice.startswith(NOTICE_DIGIT):
+                self._tell_digit(notice.removeprefix(NOTICE_DIGIT))
+
+    def _tell_digit(self, notice: str) -> None:
+        """Pass a key on; the engine writes `CALL:SIDE KEY VOLUME DURATION STREAM`, and a space for a hook flash."""
+        place, _, rest = notice.partition(" ")
+        call, _, side = place.partition(":")
+        session = self.registry.sessions.get(call)
+        if session is not None and rest[:1] in DIGITS and rest[1:2] == " ":
+            self._tell(session, {"event": "digit", "side": side, "digit": rest[0]})
+
+    def _run_prompts(self, now: float) -> None:
+        for playing in self._sessions.prompts.run_due(now):
+            self._tell(playing.session, {"event": "play_finished", "side": playing.side, "tag": playing.tag})
+
+    def _tell(self, session: Session, event: dict[str, str]) -> None:
+        """Send an event of a call to the switch it belongs to."""
+        line = json.dumps({**event, "call": session.call}, separators=(",", ":")).encode() + b"\n"
+        for connection in [each for each in self._connections if each.switch == session.switch]:
+            connection.unsent += line
+            self._flush(connection)
 
     def _flush(self, connection: Connection) -> None:
         if connection.unsent:
@@ -268,15 +255,6 @@ class Guard:
         connection.socket.close()
         if connection.switch is not None:
             self.registry.switch_disconnected(connection.switch, self._clock())
-
-
-def _party(fields: list[Any]) -> PartyMedia:
-    address, port, networks, is_behind_nat = fields
-    if not isinstance(address, str) or type(port) is not int:
-        raise RelayRefused("party malformed")
-    return PartyMedia(
-        address=address, port=port, networks=tuple(map(str, networks)), is_behind_nat=bool(is_behind_nat)
-    )
 
 
 def _listen(path: Path) -> socket.socket:

@@ -8,10 +8,12 @@ thrown away, and a session that counts a packet by then is given up and opened a
 
 import contextlib
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
+from maskline.engine.media_captures import Captures
 from maskline.engine.media_engine import LABEL, Engine, EngineError
 from maskline.engine.media_filters import (
     DROP_ALL,
@@ -19,11 +21,13 @@ from maskline.engine.media_filters import (
     local_port,
     rtp_program,
 )
-from maskline.engine.media_registry import Port, Registry, Session
+from maskline.engine.media_prompts import Playing, PromptFiles, Prompts
+from maskline.engine.media_registry import OTHER, Port, Registry, Session
 from maskline.engine.media_types import (
     CALL_PATTERN,
     CANARY,
     NETWORKS_MAX,
+    PAYLOAD_TYPES,
     EngineSettings,
     Family,
     PartyMedia,
@@ -39,8 +43,9 @@ TTL_HELD_S: Final = 7200  # a held call is silent
 OPEN_TRIES_MAX: Final = (
     8  # each skips a port that rests or was found talking; then the next is taken as it is
 )
+NOTICE_TIMEOUT: Final = "T:"
+NOTICE_DIGIT: Final = "D:"
 UNKNOWN: Final = {Family.V4: "0.0.0.0", Family.V6: "::"}  # noqa: S104 - an address in a message
-OTHER: Final = {"a": "b", "b": "a"}
 
 
 @lru_cache(maxsize=4096)
@@ -71,6 +76,8 @@ class Sessions:
         self._registry = registry
         self._settings = settings
         self._clock = clock
+        self.prompts = Prompts(engine, PromptFiles(settings.prompt_dirs), clock)
+        self._captures = Captures(engine, Path(settings.spool))
         self._own = frozenset((*settings.bind.values(), *settings.advertise.values()))
         self._is_wildcard = not self._own.isdisjoint(UNKNOWN.values())
 
@@ -123,7 +130,7 @@ class Sessions:
         mode = _mode(a)
         six_a, six_b = (_six(families[side]) for side in ("a", "b"))
         label_a, label_b = (LABEL[families[side]] for side in ("a", "b"))
-        notice = f"{self._engine.notice_target} T:{call}"
+        notice = f"{self._engine.notice_target} {NOTICE_TIMEOUT}{call}"
         number, rtp, rtcp = self._engine.open_sockets(
             f"U{mode}{six_a}l{{{label_b}}} {call} {address} {port} a b {notice}"
         )
@@ -165,50 +172,105 @@ class Sessions:
         now = self._clock()
         return any(self._registry.recent_endpoints(p.family, p.number, now) for p in session.ports.values())
 
-    def connect(self, call: str, side: str, party: PartyMedia) -> None:
-        """Let a party in at its port and tell the engine where its audio goes.
+    def connect(self, call: str, side: str, party: PartyMedia, *, is_muted: bool = False) -> None:
+        """Let a party in at its port unless it is muted, and tell the engine where its audio goes.
 
-        An unspecified address (hold of old) changes nothing.
+        An unspecified address (hold of old) leaves the party where it was.
         """
         session = self._session(call)
         port = session.ports[side]
         if self._check_party(party) is not port.family:
             raise RelayRefused("address of the other family")
         if party.address == UNKNOWN[port.family]:
-            return
+            if port.party is None or port.is_muted == is_muted:
+                return
+            party = port.party
         if not self._registry.owns(session, port) or local_port(port.rtp) != port.number:
             raise self._vanished(session)
-        self._let_in(port, party)
-        port.party = party
-        is_connected = all(each.party is not None for each in session.ports.values())
+        if is_muted:
+            DROP_ALL.attach(port.rtp)
+        else:
+            self._let_in(port, party)
+        port.party, port.is_muted = party, is_muted
+        is_connected = all(each.party is not None and not each.is_muted for each in session.ports.values())
         far = session.ports[OTHER[side]]
         ttl = TTL_HELD_S if session.is_held else self._settings.ttl_s if is_connected else TTL_SETUP_S
         answer = self._engine.open_port(
             f"U{_mode(party)}{_six(port.family)}l{{{LABEL[far.family]}}} {call} {party.address} {party.port}"
-            f" {side} {OTHER[side]} {self._engine.notice_target} T:{call} && S ttl={ttl}"
+            f" {side} {OTHER[side]} {self._engine.notice_target} {NOTICE_TIMEOUT}{call} && S ttl={ttl}"
         )
         if answer != far.number:  # the engine had forgotten the call and has just begun another
             raise self._vanished(session)
         session.is_connected = is_connected
+        self.prompts.connected(call, side)
+
+    def play(
+        self, call: str, side: str, *, stem: str, payload_type: int, tag: str, repeats: bool = False
+    ) -> None:
+        """Play a prompt to the party on a side, as soon as it can hear it."""
+        session = self._session(call)
+        if side not in OTHER or CALL_PATTERN.fullmatch(tag) is None:
+            raise RelayRefused("side or tag malformed")
+        with self._engine_knows(session):
+            self.prompts.play(
+                Playing(
+                    session=session,
+                    side=side,
+                    stem=stem,
+                    payload_type=payload_type,
+                    tag=tag,
+                    repeats=repeats,
+                )
+            )
+
+    def stop_playing(self, call: str, side: str) -> None:
+        """End the prompt to a side, if there is one."""
+        session = self._session(call)
+        with self._engine_knows(session):
+            self.prompts.stop(call, side)
+
+    def watch_digits(self, call: str, side: str, payload_type: int, *, is_hidden: bool) -> None:
+        """Have the keys of a side's party reported; the watch stays when the party is connected anew."""
+        session = self._session(call)
+        if side not in OTHER or payload_type not in PAYLOAD_TYPES:
+            raise RelayRefused("side or payload type out of range")
+        watch = f"M3:1 {NOTICE_DIGIT}{call}:{side} {payload_type}{' h' if is_hidden else ''}"
+        with self._engine_knows(session):
+            self._engine.command(f"Q {call} {side} {OTHER[side]} && {watch}")
+
+    def start_recording(self, call: str, name: str) -> None:
+        """Capture what both parties send."""
+        session = self._session(call)
+        with self._engine_knows(session):
+            self._captures.start(session, name)
+
+    def stop_recording(self, call: str) -> None:
+        """End the capture, if there is one."""
+        session = self._session(call)
+        with self._engine_knows(session):
+            self._captures.stop(session)
+
+    @contextlib.contextmanager
+    def _engine_knows(self, session: Session) -> Iterator[None]:
+        """Take an engine's error for the end of a call that it has ended itself."""
+        try:
+            yield
+        except EngineError:
+            raise self._vanished(session) from None
 
     def hold(self, call: str, *, is_held: bool) -> None:
         """Set how long the call may be silent."""
         session = self._session(call)
         normal = self._settings.ttl_s if session.is_connected else TTL_SETUP_S
         ttl = TTL_HELD_S if is_held else normal
-        try:
+        with self._engine_knows(session):
             self._engine.command(f"Q {call} a b && S ttl={ttl}")
-        except EngineError:
-            raise self._vanished(session) from None
         session.is_held = is_held
 
     def stats(self, call: str) -> RelayStats:
         """Count packets."""
-        session = self._session(call)
-        try:
+        with self._engine_knows(self._session(call)):
             return self._stats(call)
-        except EngineError:
-            raise self._vanished(session) from None
 
     def _stats(self, call: str) -> RelayStats:
         _, from_a, from_b, relayed, dropped = map(int, self._engine.command(f"Q {call} a b").split())
@@ -250,6 +312,7 @@ class Sessions:
         self._forget(session)
 
     def _forget(self, session: Session) -> None:
+        self.prompts.forget(session.call)
         self._engine.forget_sockets(fd for port in session.ports.values() for fd in (port.rtp, port.rtcp))
 
     def _check_party(self, party: PartyMedia) -> Family:

@@ -149,6 +149,8 @@ def guard_arguments(settings: EngineSettings, path: Path) -> list[str]:
         *("--spool", settings.spool, "--calls-max", str(settings.calls_max)),
         *("--ttl-s", str(settings.ttl_s), "--switch-gone-s", str(settings.switch_gone_s), "--with-parent"),
     ]
+    for directory in settings.prompt_dirs:
+        arguments += ["--prompts", directory]
     for family, option in ((Family.V4, "--v4"), (Family.V6, "--v6")):
         if family in settings.bind:
             arguments += [option, f"{settings.bind[family]}={settings.advertise[family]}"]

@@ -36,7 +36,7 @@ class EngineSettings:
 
     `ttl_s` is how long a bridged call may be silent on both sides. `calls_max` is what one engine carries on one
     core without delay (measured: 600 lose packets). The calls of a switch that has been gone for `switch_gone_s`
-    are deleted.
+    are deleted. Captures are written below `spool`; prompts are played from `prompt_dirs` and below, nowhere else.
     """
 
     bind: dict[Family, str]
@@ -44,6 +44,7 @@ class EngineSettings:
     port_first: int
     port_last: int
     spool: str
+    prompt_dirs: tuple[str, ...] = ()
     ttl_s: int = 60
     calls_max: int = 400
     switch_gone_s: float = 60.0  # a restarted switch has come back and ended its calls long before

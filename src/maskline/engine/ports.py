@@ -5,9 +5,14 @@ from typing import Any, Protocol, TypeVar
 
 from maskline.core.call.state import CallPlan
 from maskline.core.call_record import CallClaim, CallRecord, OrphanCall, RefusedCall
+from maskline.core.events import NewEvent
 from maskline.core.inventory import Trunk
-from maskline.core.numbers import E164
-from maskline.core.routing import RouteFacts
+from maskline.core.numbers import DID, E164
+from maskline.core.recording import CapturedLeg, NewRecording, RecordingFailure
+from maskline.core.routing import CallOrder, Connect, PinDialogue, PinOutcome, RouteFacts
+from maskline.core.secret import Secret
+from maskline.engine.media_types import PromptFile
+from maskline.prompts.types import BuiltIn
 
 T = TypeVar("T")
 
@@ -51,8 +56,28 @@ class SwitchStore(Protocol):
     async def route(self, dialled: str, caller: E164 | None, now: int) -> RouteFacts:
         """What the two numbers mean at `now`."""
 
-    async def claim(self, plan: CallPlan, lease_until: int, now: int) -> CallClaim:
+    async def claim(self, plan: CallPlan, connect: Connect, lease_until: int, now: int) -> CallClaim:
         """Take the session; on disk when this returns."""
+
+    async def check_pin(
+        self, number: DID, caller: E164 | None, digits: Secret, dialogue: PinDialogue, now: int
+    ) -> PinOutcome:
+        """Look up what a caller entered, and count it when it is wrong."""
+
+    async def take_orders(self, now: int) -> tuple[CallOrder, ...]:
+        """Take the calls that the service owes."""
+
+    async def report(self, event: NewEvent) -> None:
+        """Write an event of a call."""
+
+    async def start_recording(self, new: NewRecording) -> None:
+        """Note a capture that begins."""
+
+    async def fail_recording(self, new: NewRecording, failure: RecordingFailure, now: int) -> None:
+        """Note that a capture did not begin."""
+
+    async def note_codecs(self, recording_id: str, legs: tuple[CapturedLeg, ...], now: int) -> None:
+        """Note what payload types of a capture mean from now on."""
 
     async def is_session_open(self, session_id: str, now: int) -> bool:
         """Whether the session may still be bridged."""
@@ -77,3 +102,13 @@ class SwitchStore(Protocol):
 
     async def revoked(self, session_ids: Sequence[str], now: int) -> tuple[str, ...]:
         """Which of these sessions are over."""
+
+
+class PromptSource(Protocol):
+    """Where prompts come from. Both methods raise `PromptUnavailable`."""
+
+    async def fetch(self, url: str, codec: str) -> PromptFile:
+        """The audio behind a URL, in one of the codecs PCMU, PCMA and G722."""
+
+    async def built_in(self, name: BuiltIn, codec: str, *, country: str = "") -> PromptFile:
+        """A prompt of our own; ringback as it sounds in `country`."""

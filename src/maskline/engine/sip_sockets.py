@@ -1,4 +1,4 @@
-"""SIP on real sockets: UDP and TCP, IPv4 and IPv6.
+"""SIP on real sockets: UDP, TCP and TLS, IPv4 and IPv6.
 
 A flow has one connection at most, since what arrives on it is cut into messages by one reader. A connection that
 is lost is reported once; what was to be sent on it is lost with it, and the transactions say so.
@@ -6,19 +6,28 @@ is lost is reported once; what was to be sent on it is lost with it, and the tra
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable
 from functools import lru_cache
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
 import structlog
 
+from maskline.engine.sip_tls import (
+    SHUTDOWN_TIMEOUT_S,
+    TLSListener,
+    client_context,
+    note_failure,
+    server_context,
+)
 from maskline.sip.events import Flow
 from maskline.tasks import spawn
 
 _log = structlog.get_logger(__name__)
 
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024  # a second of 1,000 calls/s while the loop is busy
-CONNECT_TIMEOUT_S = 4.0  # well inside timer B, so that a dead peer is reported while the caller waits
+CONNECT_TIMEOUT_S = 4.0  # TLS included; well inside timer B: a dead peer is reported while the caller waits
 CONNECTION_COUNT_MAX = 1_000  # taken from peers at once; trunks need a handful
 WRITE_BUFFER_BYTES_MAX = 1024 * 1024  # a peer that reads nothing is cut off; also what waits for a connection
 CLOSE_TIMEOUT_S = 1.0  # for what is still to be sent (the last BYEs) when the process stops
@@ -34,21 +43,33 @@ UNACKNOWLEDGED_MS_MAX = 32_000
 Receive = Callable[[bytes, Flow], None]
 Closed = Callable[[Flow], None]
 _Address = tuple[str, int]
+ServerName = Callable[[_Address], str | None]
 
 
 class SipSockets:
-    """One UDP socket and one TCP listener per IP version; `send` picks, or makes, what a flow needs.
+    """One UDP socket, one TCP and one TLS listener per IP version; `send` picks, or makes, what a flow needs.
 
     `receive` gets what arrives, `closed` each connection that is lost or cannot be made, and a UDP flow that
-    leads nowhere (a name, an IP version without socket). Neither is called from inside `send`.
+    leads nowhere (a name, an IP version without socket). Neither is called from inside `send`. `server_name` says
+    whose certificate a TLS peer at an address has to show, since flows know addresses only; None stands for the
+    address itself.
     """
 
-    def __init__(self, *, receive: Receive, closed: Closed, is_trusted: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        *,
+        receive: Receive,
+        closed: Closed,
+        is_trusted: Callable[[str], bool],
+        server_name: ServerName = lambda _address: None,
+    ) -> None:
         self._receive = receive
         self._closed = closed
         self._is_trusted = is_trusted
+        self._server_name = server_name
+        self._client_context: ssl.SSLContext | None = None
         self._datagrams: dict[bool, _Datagrams] = {}  # keyed by "is IPv6"
-        self._listeners: list[asyncio.Server] = []
+        self._listeners: list[asyncio.Server | TLSListener] = []
         self._connections: dict[Flow, _Connection] = {}
         self._waiting: dict[Flow, bytearray] = {}  # connections being made, with what is to be sent on them
         self._is_closed = False
@@ -67,8 +88,32 @@ class SipSockets:
         await loop.create_datagram_endpoint(lambda: datagrams, sock=datagram_socket)
         self._listeners.append(await loop.create_server(lambda: _Connection(self), sock=listener_socket))
 
+    async def listen_tls(
+        self, host: str, port: int, cert: Path, key: Path, *, ca: Path | None = None
+    ) -> None:
+        """Bind TLS, and let flows of its kind connect. Raises OSError (ssl.SSLError) for address or files.
+
+        `cert` and `key` are PEM files, shown to peers either way; `ca` holds the authorities that peers'
+        certificates must come from, by default the system's.
+        """
+        is_v6 = ":" in host
+        if ("tls", is_v6) in self.local:
+            raise OSError("one address of each IP version is all a flow can tell apart")
+        context = server_context(cert, key)
+        self._client_context = client_context(ca, cert, key)
+        listening = _bind_stream(host, port)
+        self.local["tls", is_v6] = _address(listening.getsockname())
+        self._listeners.append(
+            TLSListener(
+                listening,
+                context,
+                is_welcome=self._is_welcome,
+                make=lambda: _Connection(self, transport_name="tls"),
+            )
+        )
+
     def send(self, flow: Flow, data: bytes) -> None:
-        """Send on a flow; a TCP connection that is not there yet is made first."""
+        """Send on a flow; a connection that is not there yet is made first."""
         if self._is_closed:
             return
         if flow.transport == "udp":
@@ -115,11 +160,31 @@ class SipSockets:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await loop.create_connection(
-                    lambda: _Connection(self, flow), *flow.remote, local_addr=(flow.local[0], 0)
+                    lambda: _Connection(self, flow),
+                    *flow.remote,
+                    local_addr=(flow.local[0], 0),
+                    **self._tls_options(flow),
                 )
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError) as error:
+            note_failure(error)
             if self._waiting.pop(flow, None) is not None and not self._is_closed:
                 self._closed(flow)
+
+    def _tls_options(self, flow: Flow) -> dict[str, Any]:
+        if flow.transport != "tls":
+            return {}
+        if self._client_context is None:
+            raise OSError("no certificate, no TLS")
+        return {
+            "ssl": self._client_context,
+            "server_hostname": self._server_name(flow.remote) or flow.remote[0],
+            "ssl_handshake_timeout": CONNECT_TIMEOUT_S,
+            "ssl_shutdown_timeout": SHUTDOWN_TIMEOUT_S,
+        }
+
+    def _is_welcome(self, host: str) -> bool:
+        """Whether one more connection of a peer at that address is taken."""
+        return len(self._connections) < CONNECTION_COUNT_MAX and self._is_trusted(host)
 
     # --- what the protocols report --------------------------------------------------------------------------
 
@@ -127,11 +192,11 @@ class SipSockets:
         """Hand a datagram, or a piece of a stream, on under the flow it came by."""
         self._receive(data, flow)
 
-    def flow_of(self, peer: _Address) -> Flow | None:
+    def flow_of(self, transport: str, peer: _Address) -> Flow | None:
         """Name the flow of a connection a peer made; None for a stranger, or one too many."""
-        if len(self._connections) >= CONNECTION_COUNT_MAX or not self._is_trusted(peer[0]):
+        if not self._is_welcome(peer[0]):
             return None
-        return Flow("tcp", self.local["tcp", ":" in peer[0]], peer)
+        return Flow(transport, self.local[transport, ":" in peer[0]], peer)
 
     def take(self, connection: "_Connection", flow: Flow) -> bool:
         """Take a connection up and send what waits for it; False when its flow has one and it is ours."""
@@ -198,10 +263,11 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 class _Connection(asyncio.Protocol):
-    """A TCP connection: one we made for `flow`, or one a peer made."""
+    """A TCP or TLS connection: one we made for `flow`, or one a peer made."""
 
-    def __init__(self, owner: SipSockets, flow: Flow | None = None) -> None:
+    def __init__(self, owner: SipSockets, flow: Flow | None = None, *, transport_name: str = "tcp") -> None:
         self._owner = owner
+        self._transport_name = transport_name
         self._transport: asyncio.Transport | None = None
         self.is_ours = flow is not None
         self.flow = flow  # None: nothing more is taken from it
@@ -209,8 +275,10 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         stream = self._transport = cast("asyncio.Transport", transport)
-        flow = self.flow or self._owner.flow_of(_address(transport.get_extra_info("peername")))
-        self.flow = flow
+        flow = self.flow
+        if flow is None:
+            peer = _address(transport.get_extra_info("peername"))
+            flow = self.flow = self._owner.flow_of(self._transport_name, peer)
         stream.set_write_buffer_limits(high=WRITE_BUFFER_BYTES_MAX)
         if flow is None or not self._owner.take(self, flow):
             self.flow = None
@@ -270,6 +338,22 @@ def _bind_pair(host: str, port: int) -> tuple[socket.socket, socket.socket]:
             return datagrams, stream
     assert error is not None
     raise error
+
+
+def _bind_stream(host: str, port: int) -> socket.socket:
+    """Bind a TCP socket of its own. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    stream = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if family == socket.AF_INET6:
+            stream.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        stream.bind((host, port))
+    except OSError:
+        stream.close()
+        raise
+    stream.setblocking(False)  # noqa: FBT003  # the socket module takes it by position
+    return stream
 
 
 def _watch(stream: socket.socket) -> None:

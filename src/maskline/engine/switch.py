@@ -5,8 +5,7 @@ ports of `engine.ports`, so that the whole of it runs in a test under a virtual 
 timer, the end of some work) ends in `pump`, which lets the user agent's events reach their calls and the bytes out.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, assert_never
 
@@ -14,60 +13,31 @@ import structlog
 
 from maskline.core.call import events as on
 from maskline.core.call.machine import RETRY_AFTER_S
-from maskline.core.call.state import CallPlan, Phase
-from maskline.core.call_record import OrphanCall, RefusedCall, Side
-from maskline.core.inventory import Trunk
-from maskline.core.routing import Connect, Refuse, RouteFacts, decide_route
-from maskline.core.termination import TERMINATIONS, Reason, terminate
-from maskline.engine.admission import Dialling, read_dialling
+from maskline.core.call.state import Phase
+from maskline.core.call_record import OrphanCall, Side
+from maskline.core.routing import CallOrder
+from maskline.core.termination import Reason
+from maskline.engine.admitter import Admitter, Routed
 from maskline.engine.call import Call, CallContext
-from maskline.engine.call_media import SESSION_ID_BITS, CallMedia, MediaPolicy
-from maskline.engine.media_client import MediaRelay, MediaTimeout, RelayError, RelayEvent, RelayLost
-from maskline.engine.ports import Cancellable, Runner, SwitchClock, SwitchStore
+from maskline.engine.media_client import (
+    DigitPressed,
+    MediaRelay,
+    MediaTimeout,
+    PlayFinished,
+    RelayError,
+    RelayEvent,
+    RelayLost,
+)
+from maskline.engine.ports import Cancellable, PromptSource, Runner, SwitchClock, SwitchStore
+from maskline.engine.switch_settings import SwitchSettings
 from maskline.engine.trunk_table import TrunkTable
 from maskline.sip import events as sip
 from maskline.sip.errors import LocalProtocolError, RemoteProtocolError
-from maskline.sip.events import Flow, IncomingInvite, InviteFacts, LegID
+from maskline.sip.events import Flow, IncomingInvite, LegID
 from maskline.sip.user_agent import UserAgent
 from maskline.sip.user_agent_types import DialogSnapshot, UserAgentSettings
 
 _log = structlog.get_logger(__name__)
-
-REFUSAL_STATUS = 480  # unknown caller, expired session, withheld number, free number: all alike
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SwitchLimits:
-    """How much a switch takes on; further INVITEs hear 503 with Retry-After."""
-
-    call_count_max: int = 400  # what one relay carries per core without delay
-    new_calls_per_s_max: int = 600
-    setup_count_max: int = 200  # INVITEs not yet routed; more of them means the database is behind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SwitchSettings:
-    """How this switch is reached and how much it takes on."""
-
-    local: Mapping[tuple[str, bool], tuple[str, int]]  # (transport, is IPv6) -> bound address
-    advertised: tuple[str, int]
-    advertised_v6: tuple[str, int] | None = None
-    limits: SwitchLimits = SwitchLimits()
-    edges: tuple[str, ...] = ()  # proxies of ours that may say where a request came from
-
-    def host_towards(self, address: str) -> str:
-        """Our own host as a peer at `address` is told it: of the peer's family where we have one."""
-        told = self.advertised_v6 if ":" in address else self.advertised
-        return (told or self.advertised)[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Routed:
-    """What a look-up found; without `trunk` the number belongs to one that does not accept the sender."""
-
-    trunk: Trunk | None
-    dialling: Dialling
-    facts: RouteFacts
 
 
 class Switch:
@@ -79,12 +49,15 @@ class Switch:
         *,
         store: SwitchStore,
         relay: MediaRelay,
+        prompts: PromptSource,
         runner: Runner,
         clock: SwitchClock,
         random_bytes: Callable[[int], bytes],
         send: Callable[[Flow, bytes], None],
         close_flow: Callable[[Flow], None],
         user_agent_settings: UserAgentSettings | None = None,
+        has_recording_room: Callable[[], bool] = lambda: True,
+        on_answered_request: Callable[[sip.RequestAnswered], None] = lambda _event: None,
     ) -> None:
         self.settings = settings
         self.trunks = TrunkTable(settings.edges)
@@ -100,7 +73,7 @@ class Switch:
         self._relay = relay
         self._runner = runner
         self._clock = clock
-        self._random_bytes = random_bytes
+        self._on_answered_request = on_answered_request
         self._send = send
         self._close_flow = close_flow
         self._legs: dict[LegID, tuple[Call, Side]] = {}
@@ -108,15 +81,22 @@ class Switch:
         self._wake: tuple[float, Cancellable] | None = None
         self._is_draining = False
         self._second = (0, 0)  # the current second of the monotonic clock and the INVITEs let in during it
-        self._context = CallContext(
+        context = CallContext(
             user_agent=self.user_agent,
             store=store,
+            relay=relay,
+            prompts=prompts,
             runner=runner,
             clock=clock,
+            trunks=self.trunks,
             pump=self.pump,
             forget=self._forget,
+            adopt=self._adopt,
+            release=self._release,
             host_towards=settings.host_towards,
+            has_recording_room=has_recording_room,
         )
+        self._admitter = Admitter(settings, context, random_bytes=random_bytes, start=self._start)
 
     # --- ways in --------------------------------------------------------------------------------------------
 
@@ -136,9 +116,15 @@ class Switch:
             case MediaTimeout(call=call_id):
                 if (call := self.calls.get(call_id)) is not None:
                     call.feed(on.MediaTimedOut())
+            case PlayFinished(call=call_id, side=side, tag=tag):
+                if (call := self.calls.get(call_id)) is not None:
+                    call.play_finished(Side(side), tag)
+            case DigitPressed(call=call_id, side=side, digit=digit):
+                if (call := self.calls.get(call_id)) is not None:
+                    call.key_pressed(Side(side), digit)
             case RelayLost():
                 for call in tuple(self.calls.values()):
-                    if call.state.phase not in {Phase.CLAIMING, Phase.ENDED}:
+                    if call.state.has_media and call.state.phase is not Phase.ENDED:
                         call.feed(on.MediaLost())
             case _:
                 assert_never(event)
@@ -147,7 +133,7 @@ class Switch:
     def revoke(self, session_id: str) -> None:
         """A session was deleted: calls of it that are not bridged yet are cancelled."""
         for call in tuple(self.calls.values()):
-            if call.plan.session_id == session_id:
+            if call.session_id == session_id:
                 call.feed(on.SessionRevoked())
         self.pump()
 
@@ -166,9 +152,11 @@ class Switch:
     def sessions_in_setup(self) -> tuple[str, ...]:
         """Sessions with a call that a deletion would still cancel."""
         waiting = (
-            call for call in self.calls.values() if call.state.phase not in {Phase.BRIDGED, Phase.ENDED}
+            call.session_id
+            for call in self.calls.values()
+            if call.state.phase not in {Phase.BRIDGED, Phase.ENDED}
         )
-        return tuple({call.plan.session_id for call in waiting})
+        return tuple({session_id for session_id in waiting if session_id is not None})
 
     @property
     def live_count(self) -> int:
@@ -208,6 +196,7 @@ class Switch:
             self._arrived(event)
             return
         if isinstance(event, sip.RequestAnswered):
+            self._on_answered_request(event)
             return
         known = self._legs.get(event.leg)
         if known is not None:
@@ -239,7 +228,7 @@ class Switch:
             self.user_agent.refuse(event.leg, 503, now, retry_after_s=RETRY_AFTER_S)
         else:
             self._arriving[event.leg] = False
-            self._runner.run(self._route(event.invite, trunks), partial(self._routed, event))
+            self._runner.run(self._admitter.route(event.invite, trunks), partial(self._routed, event))
 
     def _is_overloaded(self) -> bool:
         limits = self.settings.limits
@@ -253,127 +242,47 @@ class Switch:
         # Ended calls stay until their legs let go; counting the live ones is for when it matters.
         return len(self.calls) >= limits.call_count_max and self.live_count >= limits.call_count_max
 
-    async def _route(self, invite: InviteFacts, trunks: tuple[Trunk, ...]) -> Routed:
-        """Find the trunk whose number was dialled: each reads the numbers in its own country's way."""
-        unknown: Routed | None = None
-        foreign: Routed | None = None
-        for trunk in trunks:
-            dialling = read_dialling(invite, trunk)
-            facts = await self._store.route(dialling.dialled, dialling.caller, self._clock.now_us())
-            if facts.trunk_id == trunk.id:
-                return Routed(trunk, dialling, facts)
-            if facts.trunk_id is None:
-                unknown = unknown or Routed(trunk, dialling, facts)
-            else:
-                foreign = Routed(None, dialling, facts)
-        found = unknown or foreign
-        assert found is not None, "an INVITE is routed only when a trunk accepts its sender"
-        return found
-
     def _routed(self, event: IncomingInvite, result: Routed | Exception) -> None:
         has_given_up = self._arriving.pop(event.leg)
         try:
             if isinstance(result, Exception):
                 raise result
             if has_given_up:
-                self._record_refusal(result, Reason.CALLER_CANCELLED)
+                self._admitter.record_refusal(result, Reason.CALLER_CANCELLED)
             else:
-                self._admit(event, result)
+                self._admitter.admit(event, result)
         except Exception as error:  # noqa: BLE001  # the boundary of one call
             _log.error("call.not_admitted", exc_info=error)
             self.user_agent.refuse(event.leg, 503, self._clock.mono_s(), retry_after_s=RETRY_AFTER_S)
         self.pump()
 
-    def _admit(self, event: IncomingInvite, routed: Routed) -> None:
-        now = self._clock.mono_s()
-        if routed.trunk is None:  # the number's own trunk does not accept this sender: as from nowhere
-            self.user_agent.drop(event.leg, now)
-            return
-        if event.invite.max_forwards < 1:
-            self.user_agent.refuse(event.leg, 483, now)
-            return
-        self.user_agent.trying(event.leg, now)
-        decision = decide_route(routed.facts, routed.dialling.caller, self._clock.now_us())
-        match decision:
-            case Connect():
-                self._connect(event, routed.trunk, routed, decision)
-            case Refuse(reason=reason):
-                self.user_agent.refuse(event.leg, REFUSAL_STATUS, now)
-                self._record_refusal(routed, Reason(reason.value))
-            case _:
-                assert_never(decision)
+    def place(self, orders: Sequence[CallOrder]) -> None:
+        """Begin calls that the service owes."""
+        for order in orders:
+            self._admitter.place(order)
+        self.pump()
 
-    def _record_refusal(self, routed: Routed, reason: Reason) -> None:
-        now = self._clock.now_us()
-        refused = RefusedCall(
-            call_id=self._new_id(),
-            number=routed.facts.number or routed.dialling.dialled,
-            account_id=routed.facts.account_id,
-            session_id=None,
-            caller=routed.dialling.caller,
-            role=None,
-            started_at=now,
-            ended_at=now,
-            termination=terminate(reason),
-        )
-        self._runner.run(self._store.record_refusal(refused), _report_failure)
+    @property
+    def has_room(self) -> bool:
+        """Whether a call of the service's own may begin now."""
+        return not self._is_draining and self.live_count < self.settings.limits.call_count_max
 
-    def _connect(self, event: IncomingInvite, trunk: Trunk, routed: Routed, decision: Connect) -> None:
-        caller, is_v6 = routed.dialling.caller, ":" in trunk.peer_host
-        assert caller is not None
-        local = self.settings.local.get((trunk.transport, is_v6))
-        if local is None:  # a transport or IP version this switch does not speak
-            status = TERMINATIONS[Reason.CARRIER_UNREACHABLE].sip_status
-            self.user_agent.refuse(event.leg, status, self._clock.mono_s(), retry_after_s=RETRY_AFTER_S)
-            self._record_refusal(routed, Reason.CARRIER_UNREACHABLE)
-            return
-        call_id = self._new_id()
-        plan = CallPlan(
-            call_id=call_id,
-            account_id=decision.account_id,
-            session_id=decision.session_id,
-            role=decision.caller_role,
-            number=decision.presented,
-            caller=caller,
-            callee=decision.callee,
-            started_at=self._clock.now_us(),
-            window_ends_at=decision.ends_at,
-            ring_timeout_s=decision.ring_timeout_s,
-            call_time_limit_s=decision.call_time_limit_s,
-        )
-        media = CallMedia(
-            call_id,
-            self._relay,
-            MediaPolicy(codecs=trunk.codecs, networks=trunk.media_networks, is_callee_v6=is_v6),
-            (self._new_session_id(), self._new_session_id()),
-        )
-        flow_b = Flow(trunk.transport, local, (trunk.peer_host, trunk.peer_port))
-        call = Call(
-            self._context,
-            plan=plan,
-            trunk=trunk,
-            leg_a=event.leg,
-            offer=event.invite.offer,
-            hops_left=event.invite.max_forwards,
-            flow_b=flow_b,
-            media=media,
-            on_leg=self._adopt,
-        )
-        self.calls[call_id] = call
-        self._adopt(call, Side.A, event.leg)
+    def _start(self, call: Call) -> None:
+        self.calls[call.plan.call_id] = call
+        if (leg := call.legs.get(Side.A)) is not None:
+            self._adopt(call, Side.A, leg)
         call.begin()
 
     def _adopt(self, call: Call, side: Side, leg: LegID) -> None:
         self._legs[leg] = (call, side)
 
+    def _release(self, leg: LegID) -> None:
+        self._legs.pop(leg, None)
+
     def _forget(self, call: Call) -> None:
-        self.calls.pop(call.plan.call_id, None)
-
-    def _new_id(self) -> str:
-        return self._random_bytes(16).hex()
-
-    def _new_session_id(self) -> int:
-        return int.from_bytes(self._random_bytes(8)) >> (64 - SESSION_ID_BITS)
+        if self.calls.pop(call.plan.call_id, None) is not None:
+            for _ in range(call.channel_count):
+                self.trunks.give_channel(call.trunk.id)
 
     # --- an earlier life ------------------------------------------------------------------------------------
 
@@ -398,34 +307,25 @@ class Switch:
         self.pump()
 
 
-def _report_failure(result: Exception | None) -> None:
-    if isinstance(result, Exception):
-        _log.error("call.refusal_not_recorded", exc_info=result)
-
-
 def _ended(call: Call, side: Side, event: sip.HungUp) -> None:
     call.feed(on.LegEnded(side, on.LegEnd(event.cause.value), event.q850))
 
 
-def _failed(call: Call, _side: Side, event: sip.Failed) -> None:
-    call.feed(on.LegFailed(event.status, event.q850, event.is_local))
-
-
 def _offered(call: Call, side: Side, event: sip.OfferReceived) -> None:
-    call.offer_received(side, event.sdp, is_update=event.is_update)
+    call.offers.received(side, event.sdp, is_update=event.is_update)
 
 
 TELL: Mapping[type[sip.Event], Callable[[Call, Side, Any], None]] = {
-    sip.Progressed: lambda call, _, event: call.feed(on.LegProgressed(event.status)),
-    sip.Answered: lambda call, _, event: call.callee_answered(event.sdp),
-    sip.Failed: _failed,
+    sip.Progressed: lambda call, side, event: call.progressed(side, event.status),
+    sip.Answered: lambda call, side, event: call.answered(side, event.sdp),
+    sip.Failed: lambda call, side, event: call.failed(side, event),
     sip.Cancelled: lambda call, side, _: call.feed(on.LegEnded(side, on.LegEnd.CANCEL)),
     sip.HungUp: _ended,
     sip.Acknowledged: lambda call, side, event: call.acknowledged(side, event.sdp),
     sip.OfferReceived: _offered,
-    sip.OfferAnswered: lambda call, side, event: call.offer_answered(side, event.sdp),
-    sip.OfferRejected: lambda call, side, event: call.offer_rejected(side, event.status),
+    sip.OfferAnswered: lambda call, side, event: call.offers.answered(side, event.sdp),
+    sip.OfferRejected: lambda call, side, event: call.offers.rejected(side, event.status),
     sip.Released: lambda call, side, _: call.feed(on.LegReleased(side)),
-    sip.InfoReceived: lambda *_: None,  # an INFO body never crosses (I5); digits matter only to PIN entry
+    sip.InfoReceived: lambda call, side, event: call.informed(side, event),
 }
 """What a leg says, told to its call in the call machine's words."""

@@ -1,22 +1,30 @@
 """The switch's database: workflows on the store's threads."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from maskline.core.call.state import CallPlan
 from maskline.core.call_record import CallClaim, CallRecord, NewCall, OrphanCall, RefusedCall
+from maskline.core.events import NewEvent
 from maskline.core.inventory import Trunk
-from maskline.core.numbers import E164
-from maskline.core.routing import RouteFacts
+from maskline.core.numbers import DID, E164
+from maskline.core.recording import CapturedLeg, NewRecording, RecordingFailure
+from maskline.core.routing import CallOrder, Connect, PinDialogue, PinOutcome, RouteFacts
+from maskline.core.secret import Secret
 from maskline.core.termination import Reason, terminate
+from maskline.workflows.check_pin import check_pin
 from maskline.workflows.claim_call import claim_call
 from maskline.workflows.finish_call import finish_call
 from maskline.workflows.load_ended_sessions import load_ended_sessions
 from maskline.workflows.orphan_calls import load_orphan_calls
 from maskline.workflows.record_refused_call import record_refused_call
+from maskline.workflows.recordings import fail_recording, note_recording_codecs, start_recording
 from maskline.workflows.renew_leases import renew_leases
+from maskline.workflows.report_event import report_event
 from maskline.workflows.route_call import route_call
 from maskline.workflows.save_dialogs import save_dialogs
+from maskline.workflows.take_call_orders import take_call_orders
 from maskline.workflows.trunks import load_trunks
 
 T = TypeVar("T")
@@ -56,21 +64,48 @@ class WorkflowStore:
         """What the two numbers mean at `now`."""
         return await self._threads.look_up(route_call, dialled, caller, now)
 
-    async def claim(self, plan: CallPlan, lease_until: int, now: int) -> CallClaim:
+    async def claim(self, plan: CallPlan, connect: Connect, lease_until: int, now: int) -> CallClaim:
         """Take the session; on disk when this returns."""
         new = NewCall(
             call_id=plan.call_id,
             switch_id=self._switch_id,
-            session_id=plan.session_id,
-            account_id=plan.account_id,
+            session_id=connect.session_id,
+            account_id=connect.account_id,
             number=plan.number,
             caller=plan.caller,
-            callee=plan.callee,
-            role=plan.role,
+            callee=connect.callee,
+            role=connect.caller_role,
             started_at=plan.started_at,
             lease_until=lease_until,
         )
         return await self._threads.write_within(CLAIM_PATIENCE_S, claim_call, new, now)
+
+    async def check_pin(
+        self, number: DID, caller: E164 | None, digits: Secret, dialogue: PinDialogue, now: int
+    ) -> PinOutcome:
+        """Look up what a caller entered, and count it when it is wrong."""
+        work = partial(check_pin, number=number, caller=caller, digits=digits, dialogue=dialogue, now=now)
+        return await self._threads.write(work)
+
+    async def take_orders(self, now: int) -> tuple[CallOrder, ...]:
+        """Take the calls that the service owes."""
+        return await self._threads.write(take_call_orders, self._switch_id, now)
+
+    async def report(self, event: NewEvent) -> None:
+        """Write an event of a call."""
+        await self._threads.write_within(PATIENCE_S, report_event, event, event.occurred_at)
+
+    async def start_recording(self, new: NewRecording) -> None:
+        """Note a capture that begins."""
+        await self._threads.write_within(PATIENCE_S, start_recording, new, new.started_at)
+
+    async def fail_recording(self, new: NewRecording, failure: RecordingFailure, now: int) -> None:
+        """Note that a capture did not begin."""
+        await self._threads.write_within(PATIENCE_S, fail_recording, new, failure, now)
+
+    async def note_codecs(self, recording_id: str, legs: tuple[CapturedLeg, ...], now: int) -> None:
+        """Note what payload types of a capture mean from now on."""
+        await self._threads.write_within(PATIENCE_S, note_recording_codecs, recording_id, legs, now)
 
     async def is_session_open(self, session_id: str, now: int) -> bool:
         """Whether the session may still be bridged."""
