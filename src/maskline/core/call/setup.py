@@ -63,8 +63,9 @@ def claimed(state: CallState, event: on.CallClaimed, now: int) -> Step:
         moved += report(held, EventKind.PIN_CHECKED, now, result="authorized", attempt=0)
     if not state.has_media:
         return held._replace(phase=Phase.OPENING, has_media=True), (*moved, do.OpenMedia())
-    # A PIN opened this session: the caller is on the line.
-    moved += tell(held, EventKind.PARTY_ANSWERED, Side.A, now)
+    # A PIN opened this session: the caller is on the line, and only now it is known for whom.
+    assert state.answered_at is not None
+    moved += tell(held, EventKind.PARTY_ANSWERED, Side.A, state.answered_at)
     after, commands = _greet_caller(held, now)
     return after, (*moved, *commands)
 
