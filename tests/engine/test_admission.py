@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskline.core.inventory import DialledFrom, Target, Trunk
+from maskline.core.inventory import DialledFrom, NumberFormat, Target, Trunk
 from maskline.core.numbers import DID, E164
 from maskline.engine.admission import read_dialling
 from maskline.sip.events import InviteFacts
@@ -64,6 +64,24 @@ def test_the_dialled_number_is_where_the_trunk_puts_it(setting: DialledFrom, num
 def test_a_number_is_read_in_every_usual_spelling(uri: str) -> None:
     """With or without plus, national, with porting data, as tel URI: one number."""
     assert read_dialling(_invite(uri=uri), TRUNK).dialled == DID("+912249370001")
+
+
+@pytest.mark.parametrize(
+    ("number_format", "caller_format", "dialled", "caller"),
+    [
+        (NumberFormat.DIGITS, None, "12025550101", "442079460000"),
+        (NumberFormat.ZEROS, NumberFormat.DIGITS, "0012025550101", "442079460000"),
+        (NumberFormat.PLUS, NumberFormat.ZEROS, "+12025550101", "00442079460000"),
+        (NumberFormat.NATIONAL, NumberFormat.PLUS, "0012025550101", "+442079460000"),
+    ],
+)
+def test_numbers_are_read_as_the_trunk_writes_them(
+    number_format: NumberFormat, caller_format: NumberFormat | None, dialled: str, caller: str
+) -> None:
+    """Foreign numbers without plus are known by the format the trunk was given, for either number its own."""
+    trunk = replace(TRUNK, number_format=number_format, caller_format=caller_format)
+    read = read_dialling(_invite(uri=f"sip:{dialled}@h", from_=f"<sip:{caller}@h>"), trunk)
+    assert (read.dialled, read.caller) == (DID("+12025550101"), E164("+442079460000"))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ def format_number(number: E164, format_: NumberFormat, *, country: str) -> str:
     plain = number.reveal()
     match format_:
         case NumberFormat.PLUS:
-            text = plain
+            return plain
         case NumberFormat.DIGITS:
             text = plain[1:]
         case NumberFormat.ZEROS:

@@ -122,13 +122,18 @@ def parse_number(text: str, *, country: str, is_country_code_first: bool = False
 
 
 def national_number(number: E164, *, country: str) -> str | None:
-    """Return a number as it is dialled within `country`, with that country's trunk prefix; None for a foreign one.
+    """Return a number as it is dialled within `country`, with that country's trunk prefix; None for any other.
 
     Countries that share a code (as those of +1) count as one.
     """
-    parsed = phonenumbers.parse(number.reveal(), None)
+    try:
+        parsed = phonenumbers.parse(number.reveal(), None)
+    except phonenumbers.NumberParseException:  # digits of no numbering plan, as short codes may be
+        return None
     if parsed.country_code != phonenumbers.country_code_for_region(country):
         return None
+    if parsed.country_code == 54:  # an Argentine mobile's 9 becomes a 15 behind its area code
+        return _digits(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL))
     prefix = phonenumbers.ndd_prefix_for_region(country, True)  # noqa: FBT003  # without punctuation
     return (prefix or "") + phonenumbers.national_significant_number(parsed)
 
@@ -140,3 +145,7 @@ def international_prefix_of(country: str) -> str:
         return "00"
     prefix = (metadata.preferred_international_prefix or metadata.international_prefix or "").replace("~", "")
     return prefix if prefix.isascii() and prefix.isdecimal() else "00"
+
+
+def _digits(text: str) -> str:
+    return "".join(character for character in text if character.isdecimal())

@@ -129,6 +129,14 @@ def note_failure(health: Health, now_mono_s: float, *, retry_after_s: int | None
     )
 
 
+def is_alive(status: int) -> bool:
+    """Whether an answer to OPTIONS shows a target at work: any but 408, which also stands for silence, and 5xx.
+
+    501 says only that OPTIONS is not known there.
+    """
+    return status == 501 or (status != 408 and not 500 <= status < 600)
+
+
 def is_worth_another_target(status: int, *, is_local: bool, has_rung: bool) -> bool:
     """Whether a call that ended so may be sent to the next target.
 

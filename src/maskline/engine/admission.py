@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from maskline.core.inventory import Trunk
-from maskline.core.numbers import DID, E164, NUMBER_TEXT_LENGTH_MAX, parse_number
+from maskline.core.inventory import NumberFormat, Trunk
+from maskline.core.number_format import read_number
+from maskline.core.numbers import DID, E164, NUMBER_TEXT_LENGTH_MAX
 from maskline.sip.events import InviteFacts
 from maskline.sip.headers import NameAddr
 
@@ -25,7 +26,7 @@ class Dialling:
 def read_dialling(invite: InviteFacts, trunk: Trunk) -> Dialling:
     """Take the dialled number and the caller from where this trunk puts them."""
     uri = invite.request_uri if trunk.dialled_from == "request_uri" else invite.to.uri
-    number = _parse_user(uri.user, trunk)
+    number = _parse_user(uri.user, trunk.number_format, trunk.country)
     dialled = DID(number.reveal()) if number else DID("")
     return Dialling(dialled=dialled, caller=_read_caller(invite, trunk))
 
@@ -43,17 +44,17 @@ def _read_caller(invite: InviteFacts, trunk: Trunk) -> E164 | None:
 def _number(identity: NameAddr, trunk: Trunk) -> E164 | None:
     if identity.uri.host.lower() == _ANONYMOUS_HOST:
         return None
-    return _parse_user(identity.uri.user, trunk)
+    return _parse_user(identity.uri.user, trunk.caller_format or trunk.number_format, trunk.country)
 
 
-def _parse_user(user: str | None, trunk: Trunk) -> E164 | None:
+def _parse_user(user: str | None, format_: NumberFormat, country: str) -> E164 | None:
     """Read a user part as a number; what carriers append about its porting is no part of it."""
     text, *params = (user or "").split(";")
     if any(param.partition("=")[0].lower() in _CHANGING_PARAMS for param in params):
         return None
-    return _cached_number(text, trunk.country)
+    return _cached_number(text, format_, country)
 
 
 @lru_cache(CACHE_SIZE)
-def _cached_number(text: str, country: str) -> E164 | None:
-    return parse_number(text, country=country) if len(text) <= NUMBER_TEXT_LENGTH_MAX else None
+def _cached_number(text: str, format_: NumberFormat, country: str) -> E164 | None:
+    return read_number(text, format_, country=country) if len(text) <= NUMBER_TEXT_LENGTH_MAX else None
