@@ -9,16 +9,21 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from maskline.engine.media_link import GuardLink
 from maskline.engine.media_supervisor import MediaSupervisor
-from maskline.engine.media_types import EngineSettings, Family, PartyMedia
-from maskline.media.rtp import RTPPacket, render_rtp
+from maskline.engine.media_types import EngineSettings, Family, PartyMedia, PromptFile
+from maskline.media.dtmf import make_key_press
+from maskline.media.g711 import Law
+from maskline.media.rtp import RTPPacket, parse_rtp, render_rtp
+from maskline.media.tone import PTIME_MS, make_tone, measure_payloads_db
 
 ARRIVAL_S = 3.0  # on loopback a packet takes 0.2 ms; a busy machine may need longer
 QUIET_S = 0.05
 DEADLINE_S = 15.0
+KEYS_TYPE = 101
 LOOPBACK = {Family.V4: "127.0.0.1", Family.V6: "::1"}
 
 # The same process without its guards: filters attached to nothing, every stream learning its address.
@@ -118,6 +123,62 @@ def parties(*addresses: str) -> Iterator[list[Party]]:
     finally:
         for party in made:
             party.close()
+
+
+@dataclass
+class Talker:
+    """A phone that sends a tone to a port of ours, and what it has heard."""
+
+    party: Party
+    to: tuple[str, int]
+    tone_hz: int
+    heard: list[RTPPacket] = field(default_factory=list)
+
+    def levels_db(self, *tones_hz: int) -> dict[int, float]:
+        """Return how loud each tone was in what has been heard, and forget it."""
+        payloads = [packet.payload for packet in self.heard if packet.payload_type == 0]
+        self.heard.clear()
+        return measure_payloads_db(payloads, Law.MU, tones_hz)
+
+    def listen(self) -> None:
+        """Take what has arrived."""
+        self.party.rtp.settimeout(0)
+        while True:
+            try:
+                self.heard.append(parse_rtp(self.party.rtp.recv(4096)))
+            except BlockingIOError:
+                return
+
+
+async def talk(*talkers: Talker, for_s: float) -> None:
+    """Let phones send in real time, 20 ms a packet, and hear; what is on its way at the end is heard too."""
+    tones = [make_tone(talker.tone_hz) for talker in talkers]
+    loop = asyncio.get_running_loop()
+    started_mono_s = loop.time()
+    for number in range(round(for_s * 1000 / PTIME_MS)):
+        for talker, tone in zip(talkers, tones, strict=True):
+            talker.party.say(talker.to, tone[number % len(tone)])
+        await asyncio.sleep(started_mono_s + (number + 1) * PTIME_MS / 1000 - loop.time())
+        for talker in talkers:
+            talker.listen()
+    await asyncio.sleep(QUIET_S)
+    for talker in talkers:
+        talker.listen()
+
+
+def press(party: Party, to: tuple[str, int], key: str, *, payload_type: int = KEYS_TYPE) -> None:
+    """Press a key: a packet each 20 ms of it, the end three times."""
+    timestamp = random.getrandbits(32)
+    for payload in make_key_press(key):
+        party.say(to, payload, payload_type=payload_type, timestamp=timestamp)
+
+
+def make_prompt(directory: str | Path, name: str, *, tone_hz: int, duration_s: float) -> PromptFile:
+    """Write a tone as a prompt in PCMU."""
+    stem = Path(directory) / name
+    audio = b"".join(make_tone(tone_hz)) * (int(duration_s) + 1)
+    Path(f"{stem}.0").write_bytes(audio[: round(duration_s * 8000)])
+    return PromptFile(stem=str(stem), payload_type=0, duration_s=duration_s)
 
 
 def free_port_block(pairs: int) -> int:
