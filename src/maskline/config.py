@@ -31,9 +31,10 @@ ENVIRONMENT_TESTS = (
     "MASKLINE_TEST_"  # switches of the test suite, which runs the command with its own environment
 )
 PORT_MAX = 65_535
+RECORDING_LINKS_S_MAX = 30 * 86_400  # a month; whoever needs one for longer has credentials
 RTP_PORTS_MIN = 4  # one call: two legs, RTP and RTCP each
 _DATABASES = ("sqlite:", "postgresql:", "postgresql+psycopg:")
-_PATH_SETTINGS = frozenset({"data_dir", "key_file", "sip_tls_cert", "sip_tls_key"})
+_PATH_SETTINGS = frozenset({"data_dir", "key_file", "sip_tls_cert", "sip_tls_key", "sip_tls_ca"})
 
 
 class Address(NamedTuple):
@@ -80,6 +81,13 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+class RecordingChannels(StrEnum):
+    """How both sides of a call lie in its recording."""
+
+    STEREO = "stereo"  # the caller left, the callee right
+    MONO = "mono"
 
 
 def parse_address(text: str) -> Address:
@@ -197,8 +205,15 @@ class Settings(BaseSettings):
         description="What carriers are told to reach, in the order of sip_bind; default sip_bind.",
     )
     sip_tls_bind: BindAddress | None = Field(None, description="Where SIP over TLS listens (HOST:PORT).")
+    sip_tls_advertise: BindAddress | None = Field(
+        None,
+        description="What carriers are told to reach by TLS, a name of the certificate at best (HOST:PORT).",
+    )
     sip_tls_cert: Path | None = Field(None, description="PEM file: certificate chain for SIP over TLS.")
     sip_tls_key: Path | None = Field(None, description="PEM file: private key for SIP over TLS.")
+    sip_tls_ca: Path | None = Field(
+        None, description="PEM file: authorities that sign carriers' certificates; default the system's."
+    )
     sandbox_bind: BindAddress = Field(
         Address("127.0.0.1", 5070),
         description="Where the sandbox carrier of serve --sandbox listens (HOST:PORT).",
@@ -218,6 +233,27 @@ class Settings(BaseSettings):
     outbound_allowed_networks: Networks = Field(
         (),
         description="Private networks (CIDR, comma separated) that webhooks and prompts may be on; default none.",
+    )
+    recording_storage: str = Field(
+        "local", description="Where recordings are kept: local (in data_dir), or s3://BUCKET/PREFIX."
+    )
+    recording_s3_endpoint: str = Field(
+        "", description="URL of an S3-compatible service; by default Amazon's in the region."
+    )
+    recording_s3_region: str = Field(
+        "", description="Region of the bucket; by default as the AWS tools find it."
+    )
+    recording_channels: RecordingChannels = Field(
+        RecordingChannels.STEREO, description="stereo (caller left, callee right) or mono."
+    )
+    recording_links_s: int = Field(
+        0,
+        ge=0,
+        le=RECORDING_LINKS_S_MAX,
+        description="How long links to recordings in callbacks work without credentials; 0: they need them.",
+    )
+    recording_free_mb_min: int = Field(
+        1024, ge=0, le=10_000_000, description="Free disk space (MB) below which no further call is recorded."
     )
     log_level: LogLevel = Field(LogLevel.INFO, description="Least severe events logged.")
     log_format: LogFormat = Field(LogFormat.AUTO, description="auto, json or console.")
@@ -327,6 +363,7 @@ def render_settings(settings: Settings) -> dict[str, str | int | None]:
         "http_bind": settings.http_bind,
         "sip_bind": settings.sip_bind,
         "sip_tls_bind": settings.sip_tls_bind,
+        "sip_tls_advertise": settings.sip_tls_advertise,
         "sandbox_bind": settings.sandbox_bind,
         "rtp_ports": settings.rtp_ports,
     }

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .call_record import Side
 from .masking import RecordFormat, Span
@@ -84,6 +84,33 @@ class NotedLegs:
     legs: tuple[CapturedLeg, ...]
 
 
+def notes_to_plain(notes: tuple[NotedLegs, ...]) -> list[Any]:
+    """Turn notes into lists for JSON: [noted_at, [[side, port, [[payload type, name, clock rate], ...]], ...]]."""
+    return [
+        [
+            note.noted_at,
+            [[leg.side.value, leg.port, [list(codec) for codec in leg.codecs]] for leg in note.legs],
+        ]
+        for note in notes
+    ]
+
+
+def notes_from_plain(plain: list[Any]) -> tuple[NotedLegs, ...]:
+    """Read what `notes_to_plain` made."""
+    return tuple(
+        NotedLegs(
+            noted_at=noted_at,
+            legs=tuple(
+                CapturedLeg(
+                    side=Side(side), port=port, codecs=tuple(CapturedCodec(*codec) for codec in codecs)
+                )
+                for side, port, codecs in legs
+            ),
+        )
+        for noted_at, legs in plain
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
     """A recording as it stands. Instants in µs UTC, None for what is not yet or not at all.
@@ -113,6 +140,7 @@ class Recording:
     expires_at: int | None
     deleted_at: int | None
     attempt_count: int
+    """Conversions that failed and were to be tried again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +180,22 @@ class RecordingNotFound:
     """No recording of that account has this id, or it is deleted, expired or not completed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingLink:
+    """A link with which anybody may hear a recording until `expires_s` (Unix time)."""
+
+    auth_id: str
+    recording_id: str
+    format: RecordFormat
+    expires_s: int
+    signature: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkRefused:
+    """A link is not of our making, or its time is over."""
+
+
 def render_recording_uuid(recording_id: str) -> str:
     """Write a recording's id with the hyphens of a UUID."""
     cuts = (0, 8, 12, 16, 20, 32)
@@ -164,3 +208,8 @@ def parse_recording_id(text: str) -> str | None:
     if _UUID.fullmatch(bare):
         bare = bare.replace("-", "")
     return bare if _ID.fullmatch(bare) else None
+
+
+def render_link_text(auth_id: str, recording_id: str, format_: RecordFormat, expires_s: int) -> str:
+    """Write what the signature of a link stands for: whose file may be heard until when (Unix time)."""
+    return f"{auth_id}/{recording_id}.{format_.value}?{expires_s}"

@@ -56,6 +56,7 @@ class Keys:
     __slots__ = (
         "_cipher_by_id",
         "_current_id",
+        "_link_key",
         "_pin_key",
         "_random_bytes",
         "_ref_by_identity",
@@ -76,6 +77,7 @@ class Keys:
         self._ref_key = _derive(ref_key, b"party ref")
         self._ref_by_identity: dict[str, PartyRef] = {}
         self._pin_key = _derive(ref_key, b"pin")
+        self._link_key = _derive(ref_key, b"recording link")
         self._random_bytes = random_bytes
         self.check_value = hmac.digest(_derive(ref_key, b"check"), b"maskline", "sha256").hex()
 
@@ -96,6 +98,10 @@ class Keys:
     def pin_hash(self, pin: str) -> str:
         """Return the keyed hash under which a PIN is found on its number: 32 hex digits."""
         return hmac.digest(self._pin_key, pin.encode(), "sha256")[:_PARTY_REF_LENGTH].hex()
+
+    def link_signature(self, text: str) -> str:
+        """Return the signature of what a link to a recording allows: 64 hex digits."""
+        return hmac.digest(self._link_key, text.encode(), "sha256").hex()
 
     def seal(self, text: str, place: str) -> bytes:
         """Encrypt `text` so that it can be read back only at `place` (`table.column:row`)."""

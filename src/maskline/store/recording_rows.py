@@ -8,15 +8,14 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam
 
-from maskline.core.call_record import Side
 from maskline.core.masking import RecordFormat
 from maskline.core.recording import (
-    CapturedCodec,
-    CapturedLeg,
     NotedLegs,
     Recording,
     RecordingFailure,
     RecordingState,
+    notes_from_plain,
+    notes_to_plain,
 )
 
 from .engine import Row
@@ -50,32 +49,13 @@ COLUMNS: Final = (
 
 
 def render_notes(notes: tuple[NotedLegs, ...]) -> str:
-    """Write notes as JSON: [[noted_at, [[side, port, [[payload type, name, clock rate], ...]], ...]], ...]."""
-    return _encode(
-        [
-            [
-                note.noted_at,
-                [[leg.side.value, leg.port, [list(codec) for codec in leg.codecs]] for leg in note.legs],
-            ]
-            for note in notes
-        ]
-    )
+    """Write notes as JSON."""
+    return _encode(notes_to_plain(notes))
 
 
 def parse_notes(text: str) -> tuple[NotedLegs, ...]:
     """Read what `render_notes` wrote."""
-    return tuple(
-        NotedLegs(
-            noted_at=noted_at,
-            legs=tuple(
-                CapturedLeg(
-                    side=Side(side), port=port, codecs=tuple(CapturedCodec(*codec) for codec in codecs)
-                )
-                for side, port, codecs in legs
-            ),
-        )
-        for noted_at, legs in json.loads(text)
-    )
+    return notes_from_plain(json.loads(text))
 
 
 def read_recording(row: Row) -> Recording:

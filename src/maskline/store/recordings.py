@@ -121,7 +121,7 @@ _TAKE: Final = Statement(
         _r.state == RecordingState.CAPTURED.value,
         _is_free,  # asked again: another worker may have taken it between the two looks
     )
-    .values(lease_until=bindparam("lease_until_"), attempt_count=_r.attempt_count + 1)
+    .values(lease_until=bindparam("lease_until_"))
     .returning(*COLUMNS)
 )
 _SELECT_NEXT_DUE: Final = Statement(
@@ -136,7 +136,7 @@ _PUT_BACK: Final = Statement(
     update(recording)
     .where(HAS_ID, _r.state == RecordingState.CAPTURED.value)
     .values(
-        lease_until=None, due_at=bindparam("due_at_"), attempt_count=_r.attempt_count - bindparam("uncounted")
+        lease_until=None, due_at=bindparam("due_at_"), attempt_count=_r.attempt_count + bindparam("counted")
     )
 )
 _retention_days: Final = (
@@ -274,7 +274,7 @@ def mark_lost_captured(tx: Tx, switch_id: str, lapsed_before: int, now: int) -> 
 
 
 def take_captured(tx: Tx, switch_id: str, now: int, lease_until: int) -> Recording | None:
-    """Take the captured recording that is due first for one worker until `lease_until`, counting the attempt."""
+    """Take the captured recording that is due first for one worker until `lease_until`."""
     row = tx.row(_TAKE, switch_id_=switch_id, now=now, lease_until_=lease_until)
     return None if row is None else read_recording(row)
 
@@ -291,8 +291,8 @@ def renew_lease(tx: Tx, recording_id: str, lease_until: int) -> bool:
 
 
 def put_back(tx: Tx, recording_id: str, due_at: int, *, is_counted: bool) -> bool:
-    """Give a taken recording back to be tried at `due_at`; the attempt need not count."""
-    return tx.run(_PUT_BACK, id_=recording_id, due_at_=due_at, uncounted=0 if is_counted else 1) == 1
+    """Give a taken recording back to be tried at `due_at`; the attempt counts or not."""
+    return tx.run(_PUT_BACK, id_=recording_id, due_at_=due_at, counted=int(is_counted)) == 1
 
 
 def complete(tx: Tx, converted: ConvertedRecording, now: int) -> Recording | None:

@@ -76,6 +76,15 @@ def authenticate(tx: Tx, auth_id: str, token: str) -> Account | None:
     return account if account is not None and _is_same(account.token, token) else None
 
 
+def load_account_of(tx: Tx, auth_id: str) -> Account | None:
+    """Load the account that an auth id opens; with `subaccount` set when it is a sub-account's."""
+    if not auth_id.startswith("SA"):
+        return rows.load_account(tx, auth_id=auth_id)
+    subaccount = rows.load_subaccount(tx, auth_id)
+    account = None if subaccount is None else rows.load_account(tx, id_=subaccount.account_id)
+    return None if account is None else replace(account, subaccount=subaccount)
+
+
 def load_account(tx: Tx, *, auth_id: str | None = None, name: str | None = None) -> Account | None:
     """Load the account with this auth id or, without one, this name."""
     return rows.load_account(tx, auth_id=auth_id, name=name)

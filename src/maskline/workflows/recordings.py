@@ -4,26 +4,32 @@ Each change of state writes its event in the same transaction and answers with a
 changes nothing.
 """
 
+import hmac
 from dataclasses import replace
 from typing import Final
 
 from maskline.core.events import EventKind, EventValue
 from maskline.core.inventory import Account
+from maskline.core.masking import MICROSECONDS, RecordFormat
 from maskline.core.recording import (
     CapturedLeg,
     ConvertedRecording,
+    LinkRefused,
     NewRecording,
     NotedLegs,
     Recording,
     RecordingFailure,
     RecordingFilter,
+    RecordingLink,
     RecordingNotFound,
     RecordingPage,
     RecordingState,
+    render_link_text,
 )
 from maskline.store import outbox, recording_lists
 from maskline.store import recordings as rows
 from maskline.store.engine import Tx
+from maskline.workflows.accounts import load_account_of
 
 NOTE_COUNT_MAX: Final = 100
 """Re-INVITEs of one call that may change its codecs; a peer that makes more gains nothing but disk space."""
@@ -89,6 +95,11 @@ def put_back_recording(tx: Tx, recording_id: str, due_at: int, *, is_counted: bo
     return rows.put_back(tx, recording_id, due_at, is_counted=is_counted)
 
 
+def keep_recording(tx: Tx, recording_id: str, lease_until: int) -> bool:
+    """Keep a taken recording for its worker until `lease_until`; False when it was settled meanwhile."""
+    return rows.renew_lease(tx, recording_id, lease_until)
+
+
 def complete_recording(tx: Tx, converted: ConvertedRecording, now: int) -> bool:
     """Say that a recording's audio is stored, and tell of it; False when it was settled before."""
     done = rows.complete(tx, converted, now)
@@ -106,6 +117,32 @@ def load_recording(tx: Tx, account: Account, recording_id: str, now: int) -> Rec
     recording, subaccount_id = found
     own = account.subaccount
     return recording if own is None or own.id == subaccount_id else RecordingNotFound()
+
+
+def load_linked_recording(
+    tx: Tx, link: RecordingLink, now: int
+) -> Recording | RecordingNotFound | LinkRefused:
+    """Load the recording that a signed link allows to hear now, for whoever has the link."""
+    text = render_link_text(link.auth_id, link.recording_id, link.format, link.expires_s)
+    is_genuine = hmac.compare_digest(tx.keys.link_signature(text), link.signature)
+    account = (
+        load_account_of(tx, link.auth_id) if is_genuine and now < link.expires_s * MICROSECONDS else None
+    )
+    return LinkRefused() if account is None else load_recording(tx, account, link.recording_id, now)
+
+
+def sign_recording_link(
+    tx: Tx, auth_id: str, recording_id: str, format_: RecordFormat, expires_s: int
+) -> RecordingLink:
+    """Make a link that works until `expires_s` (Unix time), for the file as that account sees it."""
+    signature = tx.keys.link_signature(render_link_text(auth_id, recording_id, format_, expires_s))
+    return RecordingLink(
+        auth_id=auth_id,
+        recording_id=recording_id,
+        format=format_,
+        expires_s=expires_s,
+        signature=signature,
+    )
 
 
 def list_recordings(tx: Tx, account: Account, wanted: RecordingFilter, now: int) -> RecordingPage:

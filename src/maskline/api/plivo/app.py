@@ -87,7 +87,7 @@ class PlivoAPI:
         """POST Masking/Session/."""
         account, created, now = await self._create(request, has_geomatch=True)
         session = created.session
-        return self._reply(
+        return self.reply(
             201,
             {
                 "session_uuid": session.id,
@@ -101,7 +101,7 @@ class PlivoAPI:
         """POST Session/: no geomatch, no session object."""
         _, created, _ = await self._create(request, has_geomatch=False)
         session = created.session
-        return self._reply(
+        return self.reply(
             201,
             {
                 "session_uuid": session.id,
@@ -112,16 +112,16 @@ class PlivoAPI:
 
     async def get(self, request: Request) -> Response:
         """GET Masking/Session/{uuid}/."""
-        account = await self._authenticate(request)
+        account = await self.authenticate(request)
         session = await self._load(account, _session_id(request))
-        return self._reply(200, {"response": self._render(session, account, self._clock.now())})
+        return self.reply(200, {"response": self._render(session, account, self._clock.now())})
 
     async def list(self, request: Request) -> Response:
         """GET Masking/Session/."""
-        account = await self._authenticate(request)
+        account = await self.authenticate(request)
         now = self._clock.now()
         query = listing.parse_query(request.scope["query_string"], country=account.country, now=now)
-        subaccount_id = await self._find_subaccount(account, query.subaccount)
+        subaccount_id = await self.find_subaccount(account, query.subaccount)
         wanted = replace(query.filter, subaccount_id=subaccount_id)
         page = await self._store.read(list_masking_sessions, account, wanted, now)
         auth_id = _auth_id(account)
@@ -131,17 +131,17 @@ class PlivoAPI:
         ]
         path = f"{PREFIX}/Account/{auth_id}/Masking/Session/"
         meta = listing.render_meta(query, path, page.total_count)
-        return self._reply(200, {"response": {"meta": meta, "objects": objects}})
+        return self.reply(200, {"response": {"meta": meta, "objects": objects}})
 
     async def delete(self, request: Request) -> Response:
         """DELETE Masking/Session/{uuid}/."""
         await self._end(request)
-        return self._reply(200, {"message": "Session expired"})
+        return self.reply(200, {"message": "Session expired"})
 
     async def delete_legacy(self, request: Request) -> Response:
         """DELETE Session/{uuid}/."""
         await self._end(request)
-        return self._reply(200, {"message": "Session Deleted"})
+        return self.reply(200, {"message": "Session Deleted"})
 
     def endpoint(self, name: str, operation: Operation) -> Operation:
         """Wrap `operation`: whatever happens in it becomes one counted answer of the dialect."""
@@ -175,7 +175,7 @@ class PlivoAPI:
 
     def refuse(self, error: errors.PlivoError) -> Response:
         """The dialect's error body."""
-        return self._reply(error.status, {"error": error.text}, error.headers)
+        return self.reply(error.status, {"error": error.text}, error.headers)
 
     def _refuse_failure(self, operation: str, error: AppError) -> Response:
         """429 where the service is only busy, else 500; the reason is the operator's to read."""
@@ -185,9 +185,10 @@ class PlivoAPI:
             return self.refuse(errors.PlivoError(429, errors.OVERLOADED, headers=headers))
         return self.refuse(errors.PlivoError(500, errors.SERVER_ERROR))
 
-    def _reply(
+    def reply(
         self, status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None
     ) -> Response:
+        """An answer of the dialect."""
         text = json.dumps({"api_id": self._ids.draw(), **body}, separators=(",", ":"))
         return Response(text, status, headers, media_type="application/json")
 
@@ -196,7 +197,7 @@ class PlivoAPI:
             session, auth_id=_auth_id(account), public_url=self._settings.public_url, now=now
         )
 
-    async def _authenticate(self, request: Request) -> Account:
+    async def authenticate(self, request: Request) -> Account:
         """The account whose credentials were sent, if the path names it too.
 
         Unknown account, wrong token and another account's path are answered alike.
@@ -218,9 +219,9 @@ class PlivoAPI:
         )
 
     async def _create(self, request: Request, *, has_geomatch: bool) -> tuple[Account, SessionCreated, int]:
-        account = await self._authenticate(request)
+        account = await self.authenticate(request)
         wanted = wire.parse_create(await read_body(request, fields.BODY_BYTES_MAX))
-        subaccount_id = await self._find_subaccount(account, wanted.subaccount)
+        subaccount_id = await self.find_subaccount(account, wanted.subaccount)
         new = mapping.build_new_session(
             wanted, account, subaccount_id=subaccount_id, has_geomatch=has_geomatch
         )
@@ -234,7 +235,7 @@ class PlivoAPI:
             case PartyIsVirtual(role=role):
                 raise errors.not_a_phone_number("second_party" if role is Role.SECOND else "first_party")
 
-    async def _find_subaccount(self, account: Account, auth_id: str | None) -> int | None:
+    async def find_subaccount(self, account: Account, auth_id: str | None) -> int | None:
         """The sub-account meant: that of the credentials, else the named one, else none."""
         own = account.subaccount
         if auth_id is None or (own is not None and auth_id == own.auth_id):
@@ -253,7 +254,7 @@ class PlivoAPI:
         return session
 
     async def _end(self, request: Request) -> None:
-        account = await self._authenticate(request)
+        account = await self.authenticate(request)
         session_id = _session_id(request)
         if account.subaccount is not None:
             await self._load(account, session_id)

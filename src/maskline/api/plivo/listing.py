@@ -48,13 +48,13 @@ def parse_query(query: bytes, *, country: str, now: int) -> ListQuery:
     exact: dict[str, str] = {}
     spans: dict[str, Span] = {}
     kept: dict[str, str] = {}
-    for key, value in _read_pairs(query):
+    for key, value in read_pairs(query):
         folded = fields.fold_key(key)
         if folded in _EXACT:
             exact[_EXACT[folded]] = value
         elif found := _RANGE.fullmatch(folded):
             name = _CANONICAL[found.group(1).removeprefix("session")]
-            spans[name] = _narrow(spans.get(name, Span()), _parse_span(name, found.group(2), value))
+            spans[name] = narrow(spans.get(name, Span()), parse_span(name, found.group(2), value))
             kept[f"{name}__{found.group(2)}" if found.group(2) else name] = value
     created, ends = _apply_windows(spans.get("created_time"), spans.get("expiry_time"), now)
     kept |= {name: value for name, value in exact.items() if name not in ("limit", "offset")}
@@ -67,8 +67,8 @@ def parse_query(query: bytes, *, country: str, now: int) -> ListQuery:
             created_at=created,
             ends_at=ends,
             duration_s=spans.get("duration", Span()),
-            limit=_parse_limit(exact),
-            offset=_parse_offset(exact),
+            limit=parse_limit(exact),
+            offset=parse_offset(exact),
         ),
         subaccount=fields.read_subaccount("subaccount", exact["subaccount"])
         if "subaccount" in exact
@@ -79,10 +79,16 @@ def parse_query(query: bytes, *, country: str, now: int) -> ListQuery:
 
 def render_meta(query: ListQuery, path: str, total_count: int) -> dict[str, object]:
     """The `meta` object; `path` is that of the list itself, links are relative to the host."""
-    limit, offset = query.filter.limit, query.filter.offset
+    return render_page_meta(path, query.kept, query.filter.limit, query.filter.offset, total_count)
+
+
+def render_page_meta(
+    path: str, kept: tuple[tuple[str, str], ...], limit: int, offset: int, total_count: int
+) -> dict[str, object]:
+    """The `meta` object of a page; `kept` are the filters that links to other pages repeat."""
 
     def link(to_offset: int) -> str:
-        return f"{path}?{urlencode([*query.kept, ('limit', limit), ('offset', to_offset)])}"
+        return f"{path}?{urlencode([*kept, ('limit', limit), ('offset', to_offset)])}"
 
     return {
         "limit": limit,
@@ -93,7 +99,8 @@ def render_meta(query: ListQuery, path: str, total_count: int) -> dict[str, obje
     }
 
 
-def _read_pairs(query: bytes) -> list[tuple[str, str]]:
+def read_pairs(query: bytes) -> list[tuple[str, str]]:
+    """The parameters of a query that are not empty. Raises PlivoError 400 when there are too many."""
     try:
         pairs = parse_qsl(query.decode("latin-1"), max_num_fields=QUERY_FIELDS_MAX)
     except ValueError:
@@ -101,7 +108,7 @@ def _read_pairs(query: bytes) -> list[tuple[str, str]]:
     return [(key, value.strip()) for key, value in pairs if value.strip()]
 
 
-def _parse_span(name: str, comparison: str | None, text: str) -> Span:
+def parse_span(name: str, comparison: str | None, text: str) -> Span:
     """What one parameter leaves of the axis; a text is as wide as its last digit, as in the answers."""
     if name == "duration":
         number = fields.parse_integer(text)
@@ -123,7 +130,8 @@ def _parse_span(name: str, comparison: str | None, text: str) -> Span:
             return Span(from_=start, until=start + width)
 
 
-def _narrow(one: Span, other: Span) -> Span:
+def narrow(one: Span, other: Span) -> Span:
+    """What lies in both."""
     lows = [low for low in (one.from_, other.from_) if low is not None]
     highs = [high for high in (one.until, other.until) if high is not None]
     return Span(from_=max(lows, default=None), until=min(highs, default=None))
@@ -174,14 +182,16 @@ def _parse_status(exact: dict[str, str]) -> SessionStatus | None:
     return None if status == "all" else SessionStatus(status)
 
 
-def _parse_limit(exact: dict[str, str]) -> int:
+def parse_limit(exact: dict[str, str]) -> int:
+    """The size of a page: what more is asked for is not given. Raises PlivoError 400."""
     number = fields.parse_integer(exact.get("limit", LIST_LIMIT_MAX))
     if number is None or number < 0:
         raise errors.outside_range("limit")
     return min(number, LIST_LIMIT_MAX) or LIST_LIMIT_MAX
 
 
-def _parse_offset(exact: dict[str, str]) -> int:
+def parse_offset(exact: dict[str, str]) -> int:
+    """How many objects come before the page. Raises PlivoError 400."""
     number = fields.parse_integer(exact.get("offset", 0))
     if number is None or not 0 <= number <= OFFSET_MAX:
         raise errors.outside_range("offset")
