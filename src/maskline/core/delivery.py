@@ -77,9 +77,20 @@ class WebhookEndpoint:
     url: str
     kinds: frozenset[EventKind]
     """Which events; none named means all."""
+    sends_numbers: bool
+    """Whether people's numbers are told there."""
     created_at: int
     disabled_at: int | None
     """Since when nothing is sent: the receiver said that it is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEndpoint:
+    """What is asked of `create_endpoint`; no kinds means all of them."""
+
+    url: str
+    kinds: frozenset[EventKind] = frozenset()
+    sends_numbers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +117,7 @@ class DeliveryFacts:
     owner_token: Secret
     """The sub-account's when the session is one's, else the account's."""
     endpoint_secret: Secret | None
+    sends_numbers: bool
     virtual_number: DID
     has_first: bool
     caller: E164 | None

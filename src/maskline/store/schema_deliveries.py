@@ -1,6 +1,7 @@
 """The tables of webhook endpoints and of deliveries."""
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -23,6 +24,7 @@ webhook_endpoint = Table(
     Column("slot", Integer, nullable=False),
     Column("url", URL, nullable=False),
     Column("kinds", Text, nullable=False),  # JSON list of event kinds; empty: all
+    Column("sends_numbers", Boolean, nullable=False),
     Column("secret_sealed", LargeBinary),  # NULL once removed
     Column("created_at", INSTANT, nullable=False),
     Column("disabled_at", INSTANT),  # the receiver answered 410

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("slot", sa.Integer(), nullable=False),
         sa.Column("url", sa.String(length=1000), nullable=False),
         sa.Column("kinds", sa.Text(), nullable=False),
+        sa.Column("sends_numbers", sa.Boolean(), nullable=False),
         sa.Column("secret_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("disabled_at", sa.BigInteger(), nullable=True),
@@ -84,6 +85,8 @@ def upgrade() -> None:
     ):
         _create_index(name, "delivery", columns, condition)
     _create_index("ix_outbox_published", "outbox", ["published_at"], "published_at IS NOT NULL")
+    # What happened before there were deliveries is no news any more.
+    op.execute("UPDATE outbox SET published_at = occurred_at WHERE published_at IS NULL")
     # Whoever makes deliveries of events holds this row, so that they are made in the order of the events.
     op.execute("INSERT INTO meta (name, value) VALUES ('publisher', '')")
 

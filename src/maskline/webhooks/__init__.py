@@ -1,0 +1,1 @@
+"""Telling the world: payloads, signatures, the schedule of attempts, and the worker that makes them."""

@@ -1,0 +1,46 @@
+"""An account's webhook endpoints."""
+
+import base64
+import uuid
+from typing import Final
+
+from maskline.core.delivery import EndpointCreated, NewEndpoint, TooManyEndpoints, WebhookEndpoint
+from maskline.core.secret import Secret
+from maskline.store import webhook_endpoints as rows
+from maskline.store.engine import Tx
+
+SECRET_PREFIX: Final = "whsec_"  # noqa: S105  # what the standard lets secrets begin with
+_SECRET_LENGTH: Final = 32  # bytes; the standard recommends 24 to 64
+
+
+def create_endpoint(
+    tx: Tx, account_id: int, new: NewEndpoint, now: int
+) -> EndpointCreated | TooManyEndpoints:
+    """Make an endpoint with a secret of its own; its form is checked by the caller."""
+    endpoint = WebhookEndpoint(
+        id=str(uuid.UUID(bytes=tx.random_bytes(16), version=4)),
+        account_id=account_id,
+        url=new.url,
+        kinds=new.kinds,
+        sends_numbers=new.sends_numbers,
+        created_at=now,
+        disabled_at=None,
+    )
+    secret = Secret(SECRET_PREFIX + base64.b64encode(tx.random_bytes(_SECRET_LENGTH)).decode())
+    if not rows.insert_endpoint(tx, endpoint, secret):
+        return TooManyEndpoints()
+    rows.update_flag(tx, account_id)
+    return EndpointCreated(endpoint=endpoint, secret=secret)
+
+
+def list_endpoints(tx: Tx, account_id: int) -> tuple[WebhookEndpoint, ...]:
+    """List an account's endpoints, disabled ones included, oldest first."""
+    return rows.load_endpoints(tx, account_id)
+
+
+def remove_endpoint(tx: Tx, account_id: int, endpoint_id: str, now: int) -> bool:
+    """Remove an endpoint; what was still to be sent there is cancelled when its turn comes. False: no such one."""
+    if not rows.remove(tx, account_id, endpoint_id, now):
+        return False
+    rows.update_flag(tx, account_id)
+    return True
