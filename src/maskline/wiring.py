@@ -27,7 +27,8 @@ from maskline.engine.sandbox import SandboxSocket, open_sandbox_socket
 from maskline.engine.sandbox_carrier import SandboxCarrier
 from maskline.engine.sip_sockets import SipSockets
 from maskline.engine.sweeper import sweep_sessions
-from maskline.engine.switch import Switch, SwitchLimits, SwitchSettings
+from maskline.engine.switch import Switch
+from maskline.engine.switch_settings import SwitchLimits, SwitchSettings
 from maskline.engine.switch_store import WorkflowStore
 from maskline.store.setup import init_database, open_store
 from maskline.store.thread import StoreThreads

@@ -12,7 +12,8 @@ from maskline.core.call.state import Phase
 from maskline.core.masking import NewMaskingSession
 from maskline.core.termination import Reason
 from maskline.engine.call import Call
-from maskline.engine.switch import TELL, SwitchLimits, SwitchSettings
+from maskline.engine.switch import TELL
+from maskline.engine.switch_settings import SwitchLimits, SwitchSettings
 from maskline.sip import events as sip
 from maskline.sip.events import LegID
 from maskline.store.engine import Store, StoreUnavailableError

@@ -2,14 +2,14 @@
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
 from maskline.core.inventory import Account, NewAccount, NewNumbers, Target, TrunkSettings
 from maskline.core.masking import MaskingSession, NewMaskingSession, SessionCreated
 from maskline.core.numbers import DID, E164
-from maskline.engine.switch import SwitchLimits
+from maskline.engine.switch_settings import SwitchLimits
 from maskline.sip import events as sip
 from maskline.sip.events import Flow, LegID
 from maskline.sip.uri import SIPURI
@@ -23,7 +23,7 @@ from maskline.workflows.accounts import AccountExists, create_account
 from maskline.workflows.create_masking_session import create_masking_session
 from maskline.workflows.end_masking_session import end_masking_session
 from maskline.workflows.numbers import add_numbers
-from maskline.workflows.trunks import TrunkExists, add_trunk
+from maskline.workflows.trunks import TrunkExists, add_trunk, change_trunk, load_trunks
 
 EPOCH_US = 1_800_000_000_000_000
 SWITCH: Address = ("192.0.2.1", 5060)
@@ -197,6 +197,13 @@ class World:
             action()
 
         self.network.call_at(second, do)
+
+    def add_dead_target(self, *, priority: int) -> None:
+        """Give the trunk a target where nobody is."""
+        (trunk,) = self.store.read(load_trunks)
+        dead = Target(host="198.51.100.99", port=6009, priority=priority)
+        assert self.store.run(change_trunk, replace(trunk, targets=(dead, *trunk.targets)))
+        self.node.refresh_trunks()
 
     def delete_session(self) -> None:
         """What a DELETE does, now."""

@@ -28,6 +28,7 @@ def test_ringing_answer_and_bye_of_the_caller() -> None:
         on.Released(leg=leg),
     ]
     assert alice.take_all() == [
+        on.Progressed(leg=call, status=100, sdp=None),
         on.Progressed(leg=call, status=180, sdp=None),
         on.Answered(leg=call, sdp=ANSWER),
         on.Released(leg=call),

@@ -296,12 +296,15 @@ def test_bye_of_the_callee_in_an_early_dialog() -> None:
 
 
 def test_early_media_is_reported() -> None:
-    """A 183 with a session description arrives with it, a 100 not at all."""
+    """A 183 arrives with its session description; a 100 says no more than that somebody is there."""
     network, wire, party, leg, invite = calling()
     wire.answer(party, 100, invite, tag="")
     wire.answer(party, 183, invite, body=SDP)
     network.run(until=0)
-    assert party.take_all() == [on.Progressed(leg=leg, status=183, sdp=b"v=0")]
+    assert party.take_all() == [
+        on.Progressed(leg=leg, status=100, sdp=None),
+        on.Progressed(leg=leg, status=183, sdp=b"v=0"),
+    ]
 
 
 def test_hanging_up_an_unacknowledged_leg_acknowledges_it_first() -> None:

@@ -90,7 +90,7 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progressed:
-    """A provisional answer (101 to 199) to our INVITE; `sdp` is early media, if any."""
+    """A provisional answer (100 to 199) to our INVITE; `sdp` is early media, if any."""
 
     leg: LegID
     status: int

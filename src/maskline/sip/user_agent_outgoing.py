@@ -110,7 +110,10 @@ class OutgoingLegs:
         if leg.state is LegState.CANCELLING:
             self._cancel_when_allowed(leg, now)
             return
-        if leg.state is not LegState.CALLING or response.status == 100:
+        if leg.state is not LegState.CALLING:
+            return
+        if response.status == 100:  # no word of the callee, but the peer is there
+            self._core.events.append(Progressed(leg=leg.id, status=100, sdp=None))
             return
         tag = response.to.tag
         if tag is not None and tag not in leg.early and len(leg.early) < EARLY_COUNT_MAX:

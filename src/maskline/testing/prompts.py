@@ -10,7 +10,7 @@ from maskline.prompts.types import BuiltIn, PromptFailure, PromptUnavailable
 class FakePrompts:
     """Has the methods of `PromptLibrary`: every URL is a prompt, unless it was told to fail.
 
-    Stems tell prompts apart: `fetched0`, `fetched1`, ... in the order URLs were first asked for, and the name of
+    Stems tell prompts apart: `/prompts/fetched0`, `/prompts/fetched1`, ... in the order URLs were first asked for, and the name of
     a built-in prompt, with the country for ringback.
     """
 
@@ -28,7 +28,7 @@ class FakePrompts:
 
     def stem_of(self, url: str) -> str:
         """Return the stem that `url` has, or will have if it is the next one asked for."""
-        return f"fetched{self._order.get(url, len(self._order))}"
+        return f"/prompts/fetched{self._order.get(url, len(self._order))}"
 
     async def fetch(self, url: str, codec: str) -> PromptFile:
         """Return a prompt. Raises `PromptUnavailable` where told to."""
@@ -41,7 +41,7 @@ class FakePrompts:
     async def built_in(self, name: BuiltIn, codec: str, *, country: str = "") -> PromptFile:
         """Return a prompt that comes with the service."""
         self.built_in_count[name] += 1
-        stem = f"{name.value.replace('-', '')}{country if name is BuiltIn.RINGBACK else ''}"
+        stem = f"/prompts/{name.value.replace('-', '')}{country if name is BuiltIn.RINGBACK else ''}"
         return self._file(stem, codec, self.duration_s)
 
     def _file(self, stem: str, codec: str, duration_s: float) -> PromptFile:

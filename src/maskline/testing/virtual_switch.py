@@ -11,11 +11,13 @@ from random import Random
 from typing import Any, TypeVar
 
 from maskline.engine.ports import Cancellable
-from maskline.engine.switch import Switch, SwitchLimits, SwitchSettings
+from maskline.engine.switch import Switch
+from maskline.engine.switch_settings import SwitchLimits, SwitchSettings
 from maskline.engine.switch_store import WorkflowStore
 from maskline.sip.events import Flow
 from maskline.store.engine import Store
 from maskline.testing.network import Address, VirtualNetwork
+from maskline.testing.prompts import FakePrompts
 from maskline.testing.relay import FakeRelay
 
 T = TypeVar("T")
@@ -130,6 +132,7 @@ class VirtualSwitch:
     ) -> None:
         self.runner = VirtualRunner(network, epoch_us)
         self.relay = FakeRelay(now=lambda: network.now)
+        self.prompts = FakePrompts()
         self._out: list[tuple[Flow, bytes]] = []
         self.store = WorkflowStore(InlineThreads(store), "switch")
         dice = Random(seed)  # noqa: S311  # a reproducible switch is the point
@@ -141,6 +144,7 @@ class VirtualSwitch:
             ),
             store=self.store,
             relay=self.relay,
+            prompts=self.prompts,
             runner=self.runner,
             clock=self.runner,
             random_bytes=dice.randbytes,
@@ -162,6 +166,13 @@ class VirtualSwitch:
         count = _drive(self.switch.end_predecessors_calls())
         assert isinstance(count, int)
         return count
+
+    def place_orders(self) -> int:
+        """Place the calls that the service owes, as housekeeping does; return how many there were."""
+        orders = _drive(self.store.take_orders(self.runner.now_us()))
+        assert isinstance(orders, tuple)
+        self.switch.place(orders)
+        return len(orders)
 
     def see_revocations(self) -> None:
         """Look at the sessions of calls in set-up, as housekeeping does twice a second."""
