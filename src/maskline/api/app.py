@@ -17,8 +17,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from maskline.api.metrics import HTTPMetrics
 from maskline.api.plivo.app import PREFIX as PLIVO_PREFIX
 from maskline.api.plivo.app import PlivoAPI, PlivoSettings, create_plivo_app
+from maskline.api.plivo.recordings import RecordingAPI, add_recording_routes
 from maskline.api.ports import HealthCheck, StoreThreads
 from maskline.clock import Clock
+from maskline.recordings.storage import RecordingStorage
 
 HEALTH_TIMEOUT_S = 2.0  # of each check; load balancers usually give up after 2 to 5 s
 
@@ -31,11 +33,13 @@ def create_app(
     clock: Clock,
     random_bytes: Callable[[int], bytes],
     public_url: str,
+    recordings: RecordingStorage | None = None,
     checks: Mapping[str, HealthCheck] | None = None,
     registry: CollectorRegistry | None = None,
 ) -> Starlette:
     """Build the application.
 
+    `recordings` is where their audio is; without it none is served.
     `checks` are the parts /healthz asks, by name, each raising when its part does not work.
     `registry` holds the metrics /metrics shows; other parts of the process may add theirs.
     """
@@ -56,6 +60,9 @@ def create_app(
         settings=PlivoSettings(public_url=public_url),
     )
     plivo = create_plivo_app(api)
+    if recordings is not None:
+        recording_api = RecordingAPI(api, store=store, clock=clock, storage=recordings, public_url=public_url)
+        add_recording_routes(plivo, api, recording_api)
     app.mount(PLIVO_PREFIX, plivo)
     app.router.routes.append(Route(PLIVO_PREFIX, plivo))  # the prefix itself, which no mount matches
 

@@ -1,7 +1,7 @@
 """Where finished recordings are kept: what the service needs of such a place, and which one the settings name."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -65,7 +65,7 @@ class RecordingStorage(Protocol):
         """
         ...
 
-    def read(self, key: str, first: int, byte_count: int) -> AsyncIterator[bytes]:
+    def read(self, key: str, first: int, byte_count: int) -> AsyncGenerator[bytes]:
         """Iterate over bytes `first` and following in chunks. Raises StorageMissingError, StorageError."""
         ...
 

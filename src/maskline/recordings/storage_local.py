@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
@@ -37,7 +37,7 @@ class LocalStorage:
         """Move or copy the file here, sync it, and give it its name in one step."""
         await asyncio.to_thread(self._put, key, source)
 
-    async def read(self, key: str, first: int, byte_count: int) -> AsyncIterator[bytes]:
+    async def read(self, key: str, first: int, byte_count: int) -> AsyncGenerator[bytes]:
         """Iterate over some bytes of a file; those that were deleted meanwhile are read to the end."""
         file = await asyncio.to_thread(self._open, key, first)
         try:

@@ -7,7 +7,7 @@ Source: Amazon S3 API Reference, 2006-03-01: PutObject, CreateMultipartUpload, U
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -88,7 +88,7 @@ class S3Storage:
         finally:
             file.close()
 
-    async def read(self, key: str, first: int, byte_count: int) -> AsyncIterator[bytes]:
+    async def read(self, key: str, first: int, byte_count: int) -> AsyncGenerator[bytes]:
         """Iterate over some bytes of an object."""
         if byte_count <= 0:
             return

@@ -1,0 +1,289 @@
+"""Recordings over HTTP: lists, single ones, their audio, and their deletion.
+
+Audio is sent to whoever has the account's credentials or a signed link, whole or in part, and never kept on the
+way. A recording of somebody else's is answered exactly as one that never was.
+Source: Plivo voice API, recording pages (2024); fields and types of the official clients.
+"""
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from maskline.api.plivo import errors, fields, listing
+from maskline.api.plivo.app import PREFIX, PlivoAPI
+from maskline.api.ports import StoreThreads
+from maskline.api.ranges import Part, Unsatisfiable, Whole, choose_range
+from maskline.clock import Clock, to_datetime
+from maskline.core.call_record import Side, leg_id
+from maskline.core.inventory import Account
+from maskline.core.masking import RecordFormat, Span
+from maskline.core.recording import (
+    LinkRefused,
+    Recording,
+    RecordingFilter,
+    RecordingLink,
+    RecordingNotFound,
+    parse_recording_id,
+    render_recording_uuid,
+)
+from maskline.recordings.links import build_audio_path, build_resource_path
+from maskline.recordings.storage import RecordingStorage
+from maskline.workflows import recordings as work
+
+_MEDIA_TYPE: Final = {RecordFormat.MP3: "audio/mpeg", RecordFormat.WAV: "audio/wav"}
+_FORMATS: Final = frozenset(format_.value for format_ in RecordFormat)
+_EXPIRES: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
+_SIGNATURE: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_AUTH_ID: Final = re.compile(r"[MS]A[0-9A-Za-z]{18}", re.ASCII)
+_TIME: Final = re.compile(r"addtime(gte|gt|lte|lt)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingQuery:
+    """A parsed list query. `kept` are its filters in our spelling, for the links to other pages."""
+
+    subaccount: str | None
+    call: str | None
+    completed_at: Span
+    limit: int
+    offset: int
+    kept: tuple[tuple[str, str], ...]
+
+
+class RecordingAPI:
+    """The operations on recordings, beside those of `PlivoAPI`, whose credentials and answers they share."""
+
+    def __init__(
+        self,
+        api: PlivoAPI,
+        *,
+        store: StoreThreads,
+        clock: Clock,
+        storage: RecordingStorage,
+        public_url: str,
+    ) -> None:
+        self._api = api
+        self._store = store
+        self._clock = clock
+        self._storage = storage
+        self._public_url = public_url
+
+    async def list(self, request: Request) -> Response:
+        """GET Recording/."""
+        account = await self._api.authenticate(request)
+        query = parse_query(request.scope["query_string"])
+        wanted = RecordingFilter(
+            account_id=account.id,
+            subaccount_id=await self._api.find_subaccount(account, query.subaccount),
+            call=query.call,
+            completed_at=query.completed_at,
+            limit=query.limit,
+            offset=query.offset,
+        )
+        page = await self._store.read(work.list_recordings, account, wanted, self._clock.now())
+        auth_id = request.path_params["auth_id"]
+        path = f"{PREFIX}/Account/{auth_id}/Recording/"
+        meta = listing.render_page_meta(path, query.kept, query.limit, query.offset, page.total_count)
+        return self._api.reply(
+            200, {"meta": meta, "objects": [self._render(it, auth_id) for it in page.recordings]}
+        )
+
+    async def get(self, request: Request) -> Response:
+        """GET Recording/{id}/ and its audio, Recording/{id}.mp3 or .wav."""
+        name: str = request.path_params["recording"]
+        stem, dot, suffix = name.rpartition(".")
+        if not dot:
+            account = await self._api.authenticate(request)
+            recording = await self._load(account, name)
+            return self._api.reply(200, self._render(recording, request.path_params["auth_id"]))
+        recording = await self._load_audio(request, stem, suffix)
+        return await self._send(request, recording)
+
+    async def delete(self, request: Request) -> Response:
+        """DELETE Recording/{id}/."""
+        account = await self._api.authenticate(request)
+        id_ = parse_recording_id(request.path_params["recording"])
+        if id_ is None or not await self._store.write(work.delete_recording, account, id_, self._clock.now()):
+            raise errors.PlivoError(404, errors.NOT_FOUND)
+        return Response(status_code=204)
+
+    async def _load(self, account: Account, text: str) -> Recording:
+        id_ = parse_recording_id(text)
+        found = (
+            RecordingNotFound()
+            if id_ is None
+            else await self._store.read(work.load_recording, account, id_, self._clock.now())
+        )
+        if isinstance(found, RecordingNotFound):
+            raise errors.PlivoError(404, errors.NOT_FOUND)
+        return found
+
+    async def _load_audio(self, request: Request, stem: str, suffix: str) -> Recording:
+        """The recording whose audio may be sent: by a signed link, or by credentials."""
+        is_linked = "signature" in request.query_params and "authorization" not in request.headers
+        if is_linked:
+            found = await self._load_linked(request, stem, suffix)
+        else:
+            account = await self._api.authenticate(request)
+            found = await self._load(account, stem)
+        if found.format.value != suffix:
+            raise errors.PlivoError(404, errors.NOT_FOUND)
+        return found
+
+    async def _load_linked(self, request: Request, stem: str, suffix: str) -> Recording:
+        link = _parse_link(request, stem, suffix)
+        found = (
+            LinkRefused()
+            if link is None
+            else await self._store.read(work.load_linked_recording, link, self._clock.now())
+        )
+        match found:
+            case Recording():
+                return found
+            case RecordingNotFound():
+                raise errors.PlivoError(404, errors.NOT_FOUND)
+            case LinkRefused():
+                raise errors.PlivoError(401, errors.NOT_AUTHENTICATED)
+
+    async def _send(self, request: Request, recording: Recording) -> Response:
+        """The file, or the part of it that was asked for; it begins to be read before anything is answered."""
+        assert recording.size_bytes is not None, "known of all that are completed"
+        size = recording.size_bytes
+        etag = f'"{recording.id}-{size}"'
+        headers = {
+            "Accept-Ranges": "bytes",
+            "Cache-Control": "private, no-store",
+            "Content-Disposition": f'inline; filename="{render_recording_uuid(recording.id)}.{recording.format.value}"',
+            "ETag": etag,
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
+        wanted = choose_range(
+            request.headers.get("range"), request.headers.get("if-range"), etag=etag, size=size
+        )
+        match wanted:
+            case Unsatisfiable():
+                unsent = {**headers, "Content-Range": f"bytes */{size}"}
+                return Response(status_code=416, headers=unsent)
+            case Whole():
+                status, first, count = 200, 0, size
+            case Part(first=first, byte_count=count):
+                status = 206
+                headers["Content-Range"] = f"bytes {first}-{first + count - 1}/{size}"
+        headers["Content-Length"] = str(count)
+        media_type = _MEDIA_TYPE[recording.format]
+        if request.method == "HEAD":
+            return Response(status_code=status, headers=headers, media_type=media_type)
+        chunks = self._storage.read(recording.storage_key, first, count)
+        head = await anext(chunks, b"")
+        return StreamingResponse(_chain(head, chunks), status, headers, media_type)
+
+    def _render(self, recording: Recording, auth_id: str) -> dict[str, object]:
+        """The recording object, its keys in the vendor's order; numbers are not told: the session has them."""
+        assert recording.duration_ms is not None, "known of all that are completed"
+        assert recording.ended_at is not None, "known of all that are completed"
+        return {
+            "add_time": _render_time(recording.completed_at),
+            "call_uuid": leg_id(recording.call_id, Side.A),
+            "conference_name": None,
+            "from_number": "",
+            "monthly_recording_storage_amount": 0,
+            "recording_duration_ms": f"{recording.duration_ms}.00000",
+            "recording_end_ms": _render_ms(recording.ended_at),
+            "recording_format": recording.format.value,
+            "recording_id": render_recording_uuid(recording.id),
+            "recording_start_ms": _render_ms(recording.started_at),
+            "recording_storage_duration": 0,
+            "recording_storage_rate": 0,
+            "recording_type": "normal",
+            "recording_url": self._public_url + build_audio_path(auth_id, recording.id, recording.format),
+            "resource_uri": build_resource_path(auth_id, recording.id),
+            "rounded_recording_duration": -(-recording.duration_ms // 60_000) * 60,
+            "to_number": "",
+        }
+
+
+def add_recording_routes(app: FastAPI, api: PlivoAPI, recordings: RecordingAPI) -> None:
+    """Serve recordings in the dialect's application."""
+    one = "/Account/{auth_id}/Recording/{recording}"
+    for path, methods, name, operation in (
+        ("/Account/{auth_id}/Recording", ["GET"], "recording_list", recordings.list),
+        (one, ["GET", "HEAD"], "recording_get", recordings.get),
+        (one, ["DELETE"], "recording_delete", recordings.delete),
+    ):
+        app.add_api_route(
+            path,
+            api.endpoint(name, operation),
+            methods=methods,
+            name=name,
+            response_model=None,
+            include_in_schema=False,
+        )
+
+
+def parse_query(query: bytes) -> RecordingQuery:
+    """Read the raw query string of a list. Raises PlivoError 400."""
+    exact: dict[str, str] = {}
+    span = Span()
+    kept: dict[str, str] = {}
+    for key, value in listing.read_pairs(query):
+        folded = fields.fold_key(key)
+        if folded in ("limit", "offset"):
+            exact[folded] = value
+        elif folded == "subaccount":
+            kept["subaccount"] = fields.read_subaccount("subaccount", value)
+        elif folded == "calluuid":
+            kept["call_uuid"] = fields.read_text("call_uuid", value)
+        elif found := _TIME.fullmatch(folded):
+            span = listing.narrow(span, listing.parse_span("add_time", found.group(1), value))
+            kept[f"add_time__{found.group(1)}" if found.group(1) else "add_time"] = value
+    return RecordingQuery(
+        subaccount=kept.get("subaccount"),
+        call=kept.get("call_uuid"),
+        completed_at=span,
+        limit=listing.parse_limit(exact),
+        offset=listing.parse_offset(exact),
+        kept=tuple(sorted(kept.items())),
+    )
+
+
+def _parse_link(request: Request, stem: str, suffix: str) -> RecordingLink | None:
+    """The link that was followed; None when it cannot be one of ours."""
+    id_ = parse_recording_id(stem)
+    auth_id: str = request.path_params["auth_id"]
+    expires = request.query_params.get("expires", "")
+    signature = request.query_params.get("signature", "")
+    if id_ is None or suffix not in _FORMATS or not _AUTH_ID.fullmatch(auth_id):
+        return None
+    if not _EXPIRES.fullmatch(expires) or not _SIGNATURE.fullmatch(signature):
+        return None
+    return RecordingLink(
+        auth_id=auth_id,
+        recording_id=id_,
+        format=RecordFormat(suffix),
+        expires_s=int(expires),
+        signature=signature,
+    )
+
+
+async def _chain(head: bytes, rest: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+    """All chunks; the file is let go of also when the listener leaves."""
+    async with aclosing(rest):
+        yield head
+        async for chunk in rest:
+            yield chunk
+
+
+def _render_time(instant: int | None) -> str:
+    assert instant is not None, "known of all that are completed"
+    return f"{to_datetime(instant):%Y-%m-%d %H:%M:%S.%f}+00:00"
+
+
+def _render_ms(instant: int) -> str:
+    return f"{instant // 1000}.00000"
