@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskline.core.call_record import Side
-from maskline.engine.call_media import CallMedia, MediaPolicy
+from maskline.engine.call_media import CallMedia, MediaPolicy, PromptNeed
 from maskline.engine.media_client import Family, PartyMedia, RelayFull, RelayPorts, RelayUnavailable
 from maskline.media.errors import RemoteProtocolError
 from maskline.media.sdp import Direction, parse_sdp
@@ -39,10 +39,23 @@ def _media(relay: FakeRelay, policy: MediaPolicy = POLICY) -> CallMedia:
     return CallMedia("call1", relay, policy, (1111, 2222))
 
 
+async def _opened(media: CallMedia, offer: bytes | None) -> bytes:
+    """What B is offered."""
+    await media.open(offer)
+    return media.offer(Side.B)
+
+
+async def _joined_with(media: CallMedia, answer: bytes) -> bytes:
+    """What A is told when B has answered."""
+    told = await media.connect_callee(answer)
+    assert told is not None
+    return told
+
+
 async def _joined(relay: FakeRelay) -> CallMedia:
     media = _media(relay)
-    await media.open(_sdp())
-    await media.connect_callee(_sdp(B_SDP_HOST, 6000))
+    await _opened(media, _sdp())
+    await _joined_with(media, _sdp(B_SDP_HOST, 6000))
     return media
 
 
@@ -57,8 +70,8 @@ async def test_each_side_is_sent_to_its_own_port() -> None:
     """B is offered the relay's port for B, A is answered with that for A."""
     relay = FakeRelay()
     media = _media(relay)
-    offer = parse_sdp(await media.open(_sdp()))
-    answer = parse_sdp(await media.connect_callee(_sdp(B_SDP_HOST, 6000, (8, 101))))
+    offer = parse_sdp(await _opened(media, _sdp()))
+    answer = parse_sdp(await _joined_with(media, _sdp(B_SDP_HOST, 6000, (8, 101))))
     ports = relay.sessions["call1"].ports
     assert (offer.address, offer.port) == (ports.address_b, ports.port_b)
     assert (answer.address, answer.port) == (ports.address_a, ports.port_a)
@@ -91,8 +104,8 @@ async def test_nothing_of_one_description_is_in_the_other() -> None:
     relay = FakeRelay()
     media = _media(relay)
     extra = "a=ssrc:99 cname:secret\r\na=candidate:1 1 UDP 1 192.0.2.10 4000 typ host\r\na=label:secret\r\n"
-    offer = await media.open(_sdp(extra=extra))
-    answer = await media.connect_callee(_sdp(B_SDP_HOST, 6000, extra=extra))
+    offer = await _opened(media, _sdp(extra=extra))
+    answer = await _joined_with(media, _sdp(B_SDP_HOST, 6000, extra=extra))
     for sdp in (offer, answer):
         for text in (b"alice", b"192.0.2", b"198.51", b"secret", b"ssrc", b"candidate", b"4000", b"6000"):
             assert text not in sdp
@@ -127,10 +140,10 @@ async def test_a_call_without_offer_offers_b_what_the_trunk_allows() -> None:
     """B gets the trunk's codecs, A what B accepted, and the relay learns of A by its answer."""
     relay = FakeRelay()
     media = _media(relay)
-    offer = parse_sdp(await media.open(None))
+    offer = parse_sdp(await _opened(media, None))
     assert {codec.name for codec in offer.codecs} == {"PCMU", "PCMA", "G722"}
     assert Side.A not in relay.sessions["call1"].parties
-    to_a = await media.connect_callee(_sdp(B_SDP_HOST, 6000, (8, 101)))
+    to_a = await _joined_with(media, _sdp(B_SDP_HOST, 6000, (8, 101)))
     assert [codec.name for codec in parse_sdp(to_a).codecs] == ["PCMA"]
     await media.take_answer(Side.A, _sdp(formats=(8,)))
     assert relay.sessions["call1"].parties[Side.A].port == 4000
@@ -147,8 +160,8 @@ async def test_a_call_may_have_one_leg_on_each_ip_version() -> None:
     """A offers IPv6 while the trunk's peer is on IPv4."""
     relay = FakeRelay()
     media = _media(relay)
-    offer = await media.open(_sdp("2001:db8::1"))
-    answer = await media.connect_callee(_sdp(B_SDP_HOST, 6000))
+    offer = await _opened(media, _sdp("2001:db8::1"))
+    answer = await _joined_with(media, _sdp(B_SDP_HOST, 6000))
     assert not parse_sdp(offer).is_ipv6
     assert parse_sdp(answer).is_ipv6
 
@@ -166,9 +179,9 @@ async def test_an_answer_of_no_use_leaves_the_relay_alone(answer: bytes, status:
     """Nothing, the wrong IP version, a codec not offered: refused before the relay moves."""
     relay = FakeRelay()
     media = _media(relay)
-    await media.open(_sdp())
+    await _opened(media, _sdp())
     with pytest.raises(RemoteProtocolError) as caught:
-        await media.connect_callee(answer)
+        await _joined_with(media, answer)
     assert caught.value.status_hint == status
     assert relay.log == [("open", "call1")]
 
@@ -177,8 +190,8 @@ async def test_an_answer_in_the_ack_must_take_what_was_offered() -> None:
     """A's answer in the ACK is held to our offer as B's is."""
     relay = FakeRelay()
     media = _media(relay)
-    await media.open(None)
-    await media.connect_callee(_sdp(B_SDP_HOST, 6000, (8,)))
+    await _opened(media, None)
+    await _joined_with(media, _sdp(B_SDP_HOST, 6000, (8,)))
     with pytest.raises(RemoteProtocolError):
         await media.take_answer(Side.A, _sdp(formats=(0,)))
     assert Side.A not in relay.sessions["call1"].parties
@@ -213,8 +226,8 @@ async def test_a_call_that_begins_on_hold_may_be_silent() -> None:
     """The relay's time to live must not end a call whose first offer already held."""
     relay = FakeRelay()
     media = _media(relay)
-    await media.open(_sdp(direction="inactive"))
-    await media.connect_callee(_sdp(B_SDP_HOST, 6000, direction="inactive"))
+    await _opened(media, _sdp(direction="inactive"))
+    await _joined_with(media, _sdp(B_SDP_HOST, 6000, direction="inactive"))
     assert relay.sessions["call1"].is_held
 
 
@@ -222,8 +235,8 @@ async def test_a_hold_in_the_answer_of_the_ack_is_seen() -> None:
     """A's first word may come with the ACK, and may be hold."""
     relay = FakeRelay()
     media = _media(relay)
-    await media.open(None)
-    await media.connect_callee(_sdp(B_SDP_HOST, 6000, (8,)))
+    await _opened(media, None)
+    await _joined_with(media, _sdp(B_SDP_HOST, 6000, (8,)))
     await media.take_answer(Side.A, _sdp(formats=(8,), direction="inactive"))
     assert relay.sessions["call1"].is_held
 
@@ -337,7 +350,7 @@ async def test_a_close_that_overtakes_the_opening_leaks_nothing() -> None:
 
 async def _raises_unavailable(media: CallMedia) -> bool:
     with pytest.raises(RelayUnavailable):
-        await media.open(_sdp())
+        await _opened(media, _sdp())
     return True
 
 
@@ -386,3 +399,97 @@ def test_any_run_of_offers_keeps_the_two_legs_apart(
         assert relay.sessions["call1"].is_held == held == media.is_held
 
     asyncio.run(scenario())
+
+
+PROMPTED = replace(POLICY, prompts=PromptNeed.WISHED)
+
+
+async def test_a_caller_answered_early_gets_one_codec_and_so_does_b() -> None:
+    """What A is told before there is a B binds B: nothing has to change on leg A when B answers."""
+    relay = FakeRelay()
+    media = _media(relay, PROMPTED)
+    await media.open(_sdp(formats=(9, 8, 0, 101)))
+    answer = parse_sdp(media.answer_early())
+    assert [codec.name for codec in answer.codecs] == ["PCMU"]
+    assert answer.telephone_event == 101
+    assert media.is_caller_told
+    assert (media.prompt_codec(Side.A), media.event_payload_type(Side.A)) == ("PCMU", 101)
+    offer = parse_sdp(media.offer(Side.B))
+    assert [codec.name for codec in offer.codecs] == ["PCMU"]
+    assert await media.connect_callee(_sdp(B_SDP_HOST, 6000, (0, 101))) is None
+
+
+async def test_a_caller_without_offer_is_offered_one_codec_early() -> None:
+    """Our 200 carries the offer, its ACK the answer; then A can be played to."""
+    relay = FakeRelay()
+    media = _media(relay, PROMPTED)
+    await media.open(None)
+    offer = parse_sdp(media.answer_early())
+    assert [codec.name for codec in offer.codecs] == ["PCMU"]
+    await media.take_answer(Side.A, _sdp(formats=(0, 101)))
+    assert relay.sessions["call1"].parties[Side.A].port == 4000
+    assert media.prompt_codec(Side.A) == "PCMU"
+
+
+async def test_a_caller_we_dial_is_held_to_its_first_choice() -> None:
+    """A picks from the trunk's codecs, and B is offered what A picked."""
+    relay = FakeRelay()
+    media = _media(relay, PROMPTED)
+    await media.open(None)
+    offer = parse_sdp(media.offer(Side.A))
+    assert {codec.name for codec in offer.codecs} == {"PCMU", "PCMA", "G722"}
+    await media.connect_caller(_sdp(formats=(8, 0, 101)))
+    assert relay.sessions["call1"].parties[Side.A].port == 4000
+    to_b = parse_sdp(media.offer(Side.B))
+    assert [codec.name for codec in to_b.codecs] == ["PCMA"]
+    assert await media.connect_callee(_sdp(B_SDP_HOST, 6000, (8, 101))) is None
+
+
+async def test_a_callee_is_met_muted_and_then_let_in() -> None:
+    """B can be played to while nothing it sends is let in; joining it opens the way."""
+    relay = FakeRelay()
+    media = _media(relay, PROMPTED)
+    await _opened(media, _sdp())
+    await media.meet_callee(_sdp(B_SDP_HOST, 6000, (8, 101)))
+    session = relay.sessions["call1"]
+    assert session.muted == {Side.B}
+    assert media.prompt_codec(Side.B) == "PCMA"
+    told = await media.connect_callee(None)
+    assert told is not None
+    assert not session.muted
+    assert session.parties[Side.B].port == 6000
+
+
+@pytest.mark.parametrize("need", PromptNeed)
+async def test_prompts_ask_for_codecs_that_carry_them(need: PromptNeed) -> None:
+    """With prompts only such codecs are agreed on; where A has none, wished prompts give way, required ones fail."""
+    policy = replace(POLICY, codecs=("PCMU", "G729"), prompts=need)
+    media = _media(FakeRelay(), policy)
+    offer = parse_sdp(await _opened(media, _sdp(formats=(0, 18))))
+    assert [codec.name for codec in offer.codecs] == ["PCMU"]
+    other = _media(FakeRelay(), policy)
+    if need is PromptNeed.REQUIRED:
+        with pytest.raises(RemoteProtocolError):
+            await other.open(_sdp(formats=(18,)))
+        return
+    assert [c.name for c in parse_sdp(await _opened(other, _sdp(formats=(18,)))).codecs] == ["G729"]
+    assert other.prompt_codec(Side.A) is None
+
+
+async def test_captured_legs_name_our_ports_and_what_is_sent_there() -> None:
+    """A capture is read by the port a side sends to and the payload types it was told."""
+    relay = FakeRelay()
+    media = await _joined(relay)
+    ports = relay.sessions["call1"].ports
+    a, b = media.captured_legs()
+    assert (a.side, a.port, b.side, b.port) == (Side.A, ports.port_a, Side.B, ports.port_b)
+    assert [codec.name for codec in a.codecs] == ["PCMU", "PCMA", "telephone-event"]
+
+
+async def test_a_refresh_is_no_change() -> None:
+    """The same offer again, or one that only lists more codecs, changes nothing; another address or hold does."""
+    media = await _joined(FakeRelay())
+    assert media.is_unchanged(Side.A, _sdp())
+    assert media.is_unchanged(Side.A, _sdp(formats=(0, 8, 9, 101)))
+    for changed in (_sdp(port=4002), _sdp("192.0.2.11"), _sdp(direction="sendonly"), _sdp(formats=(8, 101))):
+        assert not media.is_unchanged(Side.A, changed)

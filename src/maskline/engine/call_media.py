@@ -40,7 +40,7 @@ class PromptNeed(StrEnum):
     REQUIRED = "required"  # without a prompt there is no point in the call
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MediaPolicy:
     """What the call's trunk says of media."""
 
@@ -71,6 +71,9 @@ class CallMedia:
     ports: RelayPorts | None = None
     sides: dict[Side, _SideMedia] = field(init=False)
     is_held: bool = False
+    _codecs: tuple[
+        str, ...
+    ] = ()  # what may be spoken in this call: the trunk's, or of those what prompts need
     _draft: LocalDescription | None = None  # a leg's offer, but for our own address
     _before: tuple[RemoteDescription | None, LocalDescription | None] | None = None
     _is_closed: bool = False
@@ -119,7 +122,7 @@ class CallMedia:
         caller.remote = replace(caller.remote, codecs=self._for_prompts(caller.remote.codecs))
         local = build_own_answer(
             caller.remote,
-            self.policy.codecs,
+            self._codecs,
             address=address,
             port=port,
             session_id=caller.session_id,
@@ -169,7 +172,7 @@ class CallMedia:
         remote = self.sides[side].remote
         assert remote is not None
         spoken = (codec.name for codec in remote.codecs)
-        return next((name for name in spoken if name in PROMPT_CODECS and name in self.policy.codecs), None)
+        return next((name for name in spoken if name in PROMPT_CODECS and name in self._codecs), None)
 
     def event_payload_type(self, side: Side) -> int | None:
         """Give the payload type under which this side sends its keys; None where it agreed to none."""
@@ -297,16 +300,14 @@ class CallMedia:
 
     def _first_draft(self, remote: RemoteDescription | None) -> LocalDescription:
         """Work out leg B's offer; with prompts in it, of codecs that they can be played in."""
-        everything = self.policy.codecs
-        if self.policy.prompts is None:
-            return self._draft_offer(Side.B, remote)
-        self.policy.codecs = tuple(name for name in PROMPT_CODECS if name in everything)
-        try:
-            return self._draft_offer(Side.B, remote)
-        except NoCommonCodec:
-            if self.policy.prompts is PromptNeed.REQUIRED:
-                raise
-        self.policy.codecs = everything
+        if self.policy.prompts is not None:
+            self._codecs = tuple(name for name in PROMPT_CODECS if name in self.policy.codecs)
+            try:
+                return self._draft_offer(Side.B, remote)
+            except NoCommonCodec:
+                if self.policy.prompts is PromptNeed.REQUIRED:
+                    raise
+        self._codecs = self.policy.codecs
         return self._draft_offer(Side.B, remote)
 
     def _draft_offer(self, side: Side, source: RemoteDescription | None) -> LocalDescription:
@@ -314,7 +315,7 @@ class CallMedia:
         media = self.sides[side]
         return build_offer_from(
             source,
-            self.policy.codecs,
+            self._codecs,
             address="",
             port=0,
             session_id=media.session_id,
