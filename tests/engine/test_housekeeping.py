@@ -8,17 +8,28 @@ from typing import Any, cast
 
 import pytest
 
-from maskline.core.inventory import Trunk
+from maskline.core.inventory import Registration, Target, Trunk
 from maskline.engine import housekeeping
 from maskline.engine.call import LEASE_US
-from maskline.engine.housekeeping import NAMES_EVERY_S, Housekeeping, look_up
+from maskline.engine.housekeeping import Housekeeping
 from maskline.engine.ports import SwitchStore
-from maskline.engine.switch import Switch, SwitchSettings
+from maskline.engine.switch import Switch
+from maskline.engine.switch_settings import SwitchSettings
+from maskline.engine.trunk_resolver import TTL_S_MIN, Found, FoundServices, NameUnknownError
 from maskline.engine.trunk_table import TrunkTable
 from maskline.testing.clock import ManualClock
 
-TRUNK = Trunk(id=1, created_at=0, name="one", peer_host="192.0.2.1", accept=("192.0.2.1/32",))
-NAMED = replace(TRUNK, id=2, name="two", peer_host="sip.carrier.example", peer_port=5080)
+TRUNK = Trunk(id=1, created_at=0, name="one", targets=(Target(host="192.0.2.1"),), accept=("192.0.2.1/32",))
+NAMED = replace(
+    TRUNK,
+    id=2,
+    name="two",
+    targets=(Target(host="sip.carrier.example", port=5080),),
+    registration=Registration(registrar=Target(host="reg.carrier.example", port=5080)),
+)
+
+
+ANSWER = Found(("192.0.2.7",), 30.0)
 
 
 class TwoClocks(ManualClock):
@@ -78,37 +89,49 @@ class FakeStore:
 
 
 @dataclass
-class Names:
-    """A name service by hand: what it answers, and how often it was asked."""
+class OneAnswer:
+    """A name service by hand: what it answers, and what it was asked."""
 
-    answer: tuple[str, ...] | Exception = ("192.0.2.7",)
-    asked: list[tuple[str, int]] = field(default_factory=list)
+    answer: Found = ANSWER
+    asked: list[str] = field(default_factory=list)
 
-    async def look_up(self, host: str, port: int) -> tuple[str, ...]:
-        self.asked.append((host, port))
-        if isinstance(self.answer, Exception):
-            raise self.answer
+    async def services(self, name: str) -> FoundServices:
+        raise NameUnknownError
+
+    async def addresses(self, host: str) -> Found:
+        self.asked.append(host)
         return self.answer
+
+
+@dataclass
+class CountingWatch:
+    """Somebody who looks after the trunks."""
+
+    tick_count: int = 0
+
+    def tick(self) -> None:
+        self.tick_count += 1
 
 
 class Scene:
     """Housekeeping with everything around it faked."""
 
     def __init__(self, *trunks: Trunk) -> None:
-        self.switch, self.store, self.names = FakeSwitch(), FakeStore(trunks=trunks), Names()
+        self.switch, self.store, self.names = FakeSwitch(), FakeStore(trunks=trunks), OneAnswer()
+        self.watch = CountingWatch()
         self.clock = TwoClocks()
         self.work = Housekeeping(
             cast("Switch", self.switch),
             cast("SwitchStore", self.store),
             self.clock,
-            look_up=self.names.look_up,
+            watch=self.watch,
+            names=self.names,
         )
 
-    async def refresh(self, *, after_s: float = 0.0) -> str:
-        """Refresh the trunks some time later; return where the last of them is."""
+    async def refresh(self, *, after_s: float = 0.0) -> None:
+        """Refresh the trunks some time later."""
         self.clock.advance(s=after_s)
         await self.work.refresh_trunks()
-        return self.switch.trunks.trunks[-1].peer_host
 
 
 async def test_trunks_are_taken_over_as_they_stand() -> None:
@@ -122,89 +145,26 @@ async def test_trunks_are_taken_over_as_they_stand() -> None:
     assert not scene.switch.trunks.is_trusted("192.0.2.1")
 
 
-async def test_an_address_is_not_looked_up() -> None:
-    """Only names are asked for."""
-    scene = Scene(TRUNK, replace(TRUNK, id=3, peer_host="2001:db8::1"))
-    assert await scene.refresh() == "2001:db8::1"
-    assert scene.names.asked == []
-
-
-async def test_a_peers_name_becomes_its_address() -> None:
+async def test_names_of_targets_and_registrars_become_addresses() -> None:
     """Calls never wait for a name service; it is asked beside them and not each time."""
     scene = Scene(NAMED)
     for _ in range(5):
-        assert await scene.refresh(after_s=1) == "192.0.2.7"
-    assert scene.names.asked == [("sip.carrier.example", 5080)]
-    scene.names.answer = ("192.0.2.8",)
-    assert await scene.refresh(after_s=NAMES_EVERY_S) == "192.0.2.8"
-
-
-async def test_trunks_of_one_name_ask_once() -> None:
-    """Ten trunks at one carrier are one question."""
-    scene = Scene(NAMED, replace(NAMED, id=3, name="three"))
-    await scene.refresh()
-    assert len(scene.names.asked) == 1
-    assert {trunk.peer_host for trunk in scene.switch.trunks.trunks} == {"192.0.2.7"}
-
-
-async def test_answers_in_turn_do_not_move_the_trunk() -> None:
-    """A name service that rotates its answers must not make the trunks change every time."""
-    scene = Scene(NAMED)
-    scene.names.answer = ("192.0.2.7", "192.0.2.8")
-    await scene.refresh()
-    scene.names.answer = ("192.0.2.8", "192.0.2.7")
-    assert await scene.refresh(after_s=NAMES_EVERY_S) == "192.0.2.7"
-
-
-@pytest.mark.parametrize("failure", [OSError("no such name"), TimeoutError(), ()])
-async def test_a_failing_name_service_keeps_the_last_address(
-    failure: Exception | tuple[str, ...],
-) -> None:
-    """A carrier stays reachable while its names are not."""
-    scene = Scene(TRUNK, NAMED)
-    await scene.refresh()
-    scene.names.answer = failure
-    assert await scene.refresh(after_s=NAMES_EVERY_S) == "192.0.2.7"
-
-
-async def test_a_name_never_resolved_does_not_hold_up_the_others() -> None:
-    """Its trunk keeps the name, which no socket sends to; the rest works; it is asked again later."""
-    scene = Scene(TRUNK, NAMED)
-    scene.names.answer = OSError("no such name")
-    assert await scene.refresh() == "sip.carrier.example"
-    assert scene.switch.trunks.is_trusted("192.0.2.1")
-    scene.names.answer = ("192.0.2.7",)
-    assert await scene.refresh(after_s=NAMES_EVERY_S) == "192.0.2.7"
-
-
-async def test_a_name_service_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wait is bounded, and the next round does not wait again."""
-    monkeypatch.setattr(housekeeping, "LOOK_UP_TIMEOUT_S", 0.01)
-    scene = Scene(NAMED)
-    asked: list[str] = []
-
-    async def hang(host: str, port: int) -> tuple[str, ...]:
-        asked.append(host)
-        await asyncio.Event().wait()
-        return ()
-
-    scene.work._look_up = hang
-    async with asyncio.timeout(5):
-        await scene.refresh()
         await scene.refresh(after_s=1)
-    assert asked == ["sip.carrier.example"]
+    assert sorted(scene.names.asked) == ["reg.carrier.example", "sip.carrier.example"]
+    assert [each.host for each in scene.switch.trunks.route(2, dice=0, now=0.0)] == ["192.0.2.7"]
+    scene.names.answer = Found(("192.0.2.8",), 30.0)
+    await scene.refresh(after_s=TTL_S_MIN)
+    assert [each.host for each in scene.switch.trunks.route(2, dice=0, now=0.0)] == ["192.0.2.8"]
 
 
-async def test_only_addresses_we_can_send_to_are_taken() -> None:
-    """A name with an IPv6 address first is of no use to a switch on IPv4 alone."""
-    scene = Scene(NAMED)
-    scene.names.answer = ("2001:db8::1", "192.0.2.7")
-    assert await scene.refresh() == "192.0.2.7"
-
-
-async def test_the_systems_own_names_are_found() -> None:
-    """The default look-up asks the system."""
-    assert set(await look_up("localhost", 5060)) <= {"127.0.0.1", "::1"}
+async def test_trunks_are_watched() -> None:
+    """Whoever looks after them is told that time has passed."""
+    scene = Scene()
+    await scene.work.watch_trunks()
+    assert scene.watch.tick_count == 1
+    await Housekeeping(
+        cast("Switch", scene.switch), cast("SwitchStore", scene.store), scene.clock, names=scene.names
+    ).watch_trunks()
 
 
 async def test_sessions_of_calls_in_setup_are_looked_at() -> None:
@@ -231,7 +191,7 @@ async def test_leases_are_renewed_while_calls_live() -> None:
 
 async def test_every_kind_of_work_repeats_and_survives_failures(monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that is away is asked again; no kind of work waits for another."""
-    for period in ("TRUNKS_EVERY_S", "REVOCATIONS_EVERY_S", "LEASES_EVERY_S"):
+    for period in ("TRUNKS_EVERY_S", "WATCH_EVERY_S", "REVOCATIONS_EVERY_S", "LEASES_EVERY_S"):
         monkeypatch.setattr(housekeeping, period, 0.001)
     scene = Scene(TRUNK)
     scene.switch.sessions_in_setup, scene.switch.live_count = ("s1",), 1
@@ -248,6 +208,7 @@ async def test_every_kind_of_work_repeats_and_survives_failures(monkeypatch: pyt
     task = asyncio.get_running_loop().create_task(scene.work.run())
     await asyncio.wait_for(enough.wait(), 5)
     assert scene.switch.trunks.trunks == (TRUNK,)
+    assert scene.watch.tick_count > 0
     assert not task.done()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
