@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from maskline.core.allocation import PoolExhausted
-from maskline.core.call_record import CallClaim, CallRecord, NewCall, RefusedCall
+from maskline.core.call_record import CallClaim, CallClaimed, CallRecord, NewCall, RefusedCall
 from maskline.core.inventory import Account, NewAccount, NewNumbers, Target, Trunk, TrunkSettings
 from maskline.core.masking import MaskingSession, NewMaskingSession, PartyIsVirtual, Role, SessionCreated
 from maskline.core.numbers import DID, E164
@@ -13,6 +13,7 @@ from maskline.store.engine import Store, Tx
 from maskline.workflows.accounts import create_account
 from maskline.workflows.claim_call import claim_call
 from maskline.workflows.create_masking_session import create_masking_session
+from maskline.workflows.finish_call import finish_call
 from maskline.workflows.numbers import NumbersAdded, add_numbers
 from maskline.workflows.trunks import add_trunk
 
@@ -89,17 +90,19 @@ class World:
         return self.store.run(claim_call, self.new_call(session, call_id, **changed), self.now)
 
     def new_call(self, session: MaskingSession, call_id: str = "c1", **changed: Any) -> NewCall:
-        """A call of the session's first party to its second."""
-        assert session.second is not None
+        """A call of the session's first party to its second; in a one-party session, a stranger's."""
+        registered = session.second or session.first
+        assert registered is not None
+        is_pair = session.first is not None and session.second is not None
         call = NewCall(
             call_id=call_id,
             switch_id="switch-1",
             session_id=session.id,
             account_id=session.account_id,
             number=session.virtual_number,
-            caller=session.first,
-            callee=session.second,
-            role=Role.FIRST,
+            caller=session.first if is_pair else person(99),
+            callee=registered,
+            role=Role.FIRST if is_pair else Role.ANYONE,
             started_at=self.now,
             lease_until=self.now + 30 * SECOND,
         )
@@ -125,6 +128,14 @@ class World:
             termination=terminate(Reason.CALLER_HUNG_UP),
         )
         return replace(record, **changed)
+
+    def be_called(self, session: MaskingSession, caller: E164 | None, call_id: str = "c1") -> None:
+        """Let a stranger's call to a one-party session happen."""
+        new = self.new_call(session, call_id, caller=caller)
+        claimed = self.store.run(claim_call, new, self.now)
+        assert isinstance(claimed, CallClaimed)
+        record = self.record(session, call_id, caller=caller, callee=new.callee, role=new.role)
+        self.store.run(finish_call, record, self.now)
 
     def refused(self, call_id: str, **changed: Any) -> RefusedCall:
         """A stranger's call to the first number."""

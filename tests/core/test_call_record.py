@@ -3,8 +3,8 @@ from uuid import UUID
 
 import pytest
 
-from maskline.core.call_record import CallRecord, Side, leg_id
-from maskline.core.masking import Role
+from maskline.core.call_record import CallRecord, Side, leg_id, leg_status
+from maskline.core.masking import LegStatus, Role
 from maskline.core.numbers import DID
 from maskline.core.termination import Reason, terminate
 
@@ -50,6 +50,30 @@ def test_leg_count() -> None:
     """A call has its A-leg, and a B-leg if one was placed."""
     assert RECORD.leg_count == 2
     assert replace(RECORD, is_callee_dialled=False).leg_count == 1
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_ending_says_what_became_of_each_leg(reason: Reason) -> None:
+    """An answered leg is completed however the call ended; any other has a status of its own."""
+    assert leg_status(reason, is_answered=True) is LegStatus.COMPLETED
+    assert leg_status(reason, is_answered=False) is not LegStatus.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [
+        (Reason.CALLEE_BUSY, LegStatus.BUSY),
+        (Reason.FIRST_BUSY, LegStatus.BUSY),
+        (Reason.RING_TIMEOUT, LegStatus.NO_ANSWER),
+        (Reason.CALLER_CANCELLED, LegStatus.CANCELLED),
+        (Reason.CALLER_HUNG_UP, LegStatus.CANCELLED),
+        (Reason.CALLEE_DECLINED, LegStatus.REJECTED),
+        (Reason.CARRIER_CONGESTED, LegStatus.FAILED),
+    ],
+)
+def test_what_became_of_an_unanswered_leg(reason: Reason, status: LegStatus) -> None:
+    """The words of the vendor for what people see on their phones."""
+    assert leg_status(reason, is_answered=False) is status
 
 
 def test_leg_ids_are_different_uuids_that_do_not_show_the_call() -> None:

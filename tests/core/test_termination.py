@@ -8,6 +8,7 @@ from maskline.core.termination import (
     Termination,
     terminate,
     terminate_callee_failure,
+    terminate_first_failure,
 )
 
 
@@ -41,6 +42,11 @@ def test_causes_from_the_wire_win_over_the_table() -> None:
         (Reason.TIME_LIMIT, "Scheduled Hangup", 6000),
         (Reason.CALLEE_BUSY, "Busy Line", 3010),
         (Reason.SWITCH_LOST, "Unknown", 0),
+        (Reason.PIN_FAILED, "Confirm Key Challenge Failed", 9110),
+        (Reason.PIN_LOCKED, "Confirm Key Challenge Failed", 9110),
+        (Reason.ANNOUNCED, "End Of XML Instructions", 4010),
+        (Reason.FIRST_RING_TIMEOUT, "Ring Timeout Reached", 6010),
+        (Reason.DRAINING, "Routing Error", 5020),
     ],
 )
 def test_vendor_codes(reason: Reason, cause: str, code: int) -> None:
@@ -75,6 +81,19 @@ def test_failures_of_the_callees_leg(
     termination = terminate_callee_failure(status, q850=q850, is_local=is_local)
     assert (termination.reason, termination.result) == (reason, result)
     assert termination.sip_status == status
+
+
+@pytest.mark.parametrize("status", range(300, 700))
+def test_what_befalls_the_first_party_is_never_told_of_the_second(status: int) -> None:
+    """In a call the service places, a failure of leg A is the caller's side's, or the carrier's as before."""
+    callee, first = terminate_callee_failure(status, q850=17), terminate_first_failure(status, q850=17)
+    assert first.result is (Result.CALLER if callee.result is Result.CALLEE else callee.result)
+    assert (first.q850, first.sip_status) == (17, status)
+    if first.result is Result.CALLER:
+        assert (first.plivo_cause, first.plivo_code) == (callee.plivo_cause, callee.plivo_code)
+        assert first.reason.value == callee.reason.value.replace("callee", "first")
+    else:
+        assert first == callee
 
 
 @pytest.mark.parametrize("status", range(300, 700))

@@ -1,11 +1,14 @@
 from dataclasses import replace
 
-from tests.world import NOW, SECOND, World, peek, person
+import pytest
+from tests.world import NOW, SECOND, World, peek, person, poke
 
-from maskline.core.masking import Interaction, InteractionKind, MaskingSession, Role
-from maskline.core.termination import Reason, terminate
+from maskline.core.masking import Interaction, InteractionKind, LegStatus, MaskingSession, RecordFormat, Role
+from maskline.core.recording import NewRecording
+from maskline.core.termination import Reason, terminate, terminate_first_failure
 from maskline.workflows.finish_call import finish_call
 from maskline.workflows.load_masking_session import load_masking_session
+from maskline.workflows.recordings import start_recording
 
 
 def _session(world: World, id_: str) -> MaskingSession:
@@ -30,8 +33,9 @@ def test_writes_record_interaction_totals_and_event(world: World) -> None:
         leg_count=2,
         first_leg_s=10,
         second_leg_s=11,
-        is_first_placed=True,
-        is_second_placed=True,
+        first_status=LegStatus.COMPLETED,
+        second_status=LegStatus.COMPLETED,
+        termination=terminate(Reason.CALLER_HUNG_UP),
     )
     assert after == replace(
         before,
@@ -76,12 +80,75 @@ def test_legs_are_told_by_person_not_by_side(world: World) -> None:
 def test_call_without_second_leg(world: World) -> None:
     """A call that ended before a B-leg was placed counts one leg."""
     session = world.create()
-    record = world.record(session, is_callee_dialled=False, answered_at=None, callee_answered_at=None)
+    record = world.record(
+        session,
+        is_callee_dialled=False,
+        answered_at=None,
+        callee_answered_at=None,
+        bridged_at=None,
+        termination=terminate(Reason.CALLER_CANCELLED),
+    )
     world.store.run(finish_call, record, record.ended_at)
     after = _session(world, session.id)
     assert after.total_leg_count == 1
     [interaction] = after.interactions
-    assert (interaction.is_first_placed, interaction.is_second_placed) == (True, False)
+    assert (interaction.first_status, interaction.second_status) == (LegStatus.CANCELLED, None)
+
+
+def test_service_initiated_call_whose_first_party_never_answered(world: World) -> None:
+    """Leg A was placed by the service, rang in vain, and no leg B followed; all of it is told."""
+    session = world.create(calls_first=True)
+    world.claim(session, is_service_initiated=True)
+    termination = terminate_first_failure(480, q850=18)
+    record = world.record(
+        session,
+        is_callee_dialled=False,
+        ringing_at=None,
+        answered_at=None,
+        callee_answered_at=None,
+        bridged_at=None,
+        termination=termination,
+        is_service_initiated=True,
+    )
+    world.store.run(finish_call, record, record.ended_at)
+    [interaction] = _session(world, session.id).interactions
+    assert interaction.is_service_initiated
+    assert (interaction.first_status, interaction.second_status) == (LegStatus.NO_ANSWER, None)
+    assert (interaction.first_leg_s, interaction.duration_s) == (None, 0)
+    assert interaction.termination == termination
+    assert (termination.plivo_code, termination.q850, termination.sip_status) == (3000, 18, 480)
+    assert peek(world.store, "SELECT count(*) FROM live_call") == [(0,)]
+    assert peek(world.store, "SELECT facts FROM outbox WHERE kind = 'call.finished'")[0][0].count(
+        '"is_service_initiated":true'
+    )
+
+
+@pytest.mark.parametrize(
+    ("ending", "recording_id"),
+    [("", "ab" * 16), ("state = 'failed', failure = 'x'", None), ("deleted_at = 1", None)],
+)
+def test_recording_ends_with_its_call(world: World, ending: str, recording_id: str | None) -> None:
+    """It is told with the contact unless it failed or was deleted."""
+    session = world.create(is_recorded=True)
+    world.claim(session)
+    new = NewRecording(
+        id="ab" * 16,
+        account_id=session.account_id,
+        session_id=session.id,
+        call_id="c1",
+        format=RecordFormat.WAV,
+        legs=(),
+        started_at=world.now,
+    )
+    world.store.run(start_recording, new, world.now)
+    record = world.record(session, recording_id=new.id)
+    world.store.run(finish_call, record, record.ended_at)
+    assert peek(world.store, "SELECT state, ended_at FROM recording") == [("captured", record.ended_at)]
+    if ending:
+        settled = ", due_at = NULL, completed_at = 1" if "failed" in ending else ""
+        poke(world.store, f"UPDATE recording SET {ending}{settled}")
+    [interaction] = _session(world, session.id).interactions
+    assert interaction.recording_id == recording_id
 
 
 def test_stranger_stands_where_the_session_has_no_party(world: World) -> None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from .masking import MICROSECONDS, Role
+from .masking import MICROSECONDS, LegStatus, Role
 from .numbers import DID, E164
-from .termination import Termination
+from .termination import Reason, Termination
 
 REFUSED_CALLS_STORED_MAX: Final = 10
 """Refused calls kept per number and minute; further ones are only counted, so that a flood of INVITEs
@@ -41,6 +41,8 @@ class NewCall:
     """Who the caller is."""
     started_at: int
     lease_until: int
+    is_service_initiated: bool = False
+    """Whether the service places both legs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +93,10 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedCall:
-    """An INVITE refused before anything was claimed. Instants in µs UTC.
+    """An INVITE refused before anything was claimed, or a call the service owed and did not place.
 
-    `session_id` is set when it was refused because its session already had a call.
+    Instants in µs UTC. `session_id` is set when it was refused because its session already had a call, and for
+    calls the service owed.
     """
 
     call_id: str
@@ -107,6 +110,7 @@ class RefusedCall:
     termination: Termination
     answered_at: int | None = None
     """Set when the caller was answered to hear a prompt or be asked for a PIN."""
+    is_service_initiated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +132,7 @@ class OrphanCall:
     lease_until: int
     dialog_a: str | None
     dialog_b: str | None
+    is_service_initiated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +153,63 @@ class SessionEnded:
 
 
 CallClaim = CallClaimed | SessionBusy | SessionEnded
+
+
+# Of a leg that was not answered; one that was is completed, however the call ended.
+_UNANSWERED: Final[dict[Reason, LegStatus]] = {
+    Reason.CALLER_HUNG_UP: LegStatus.CANCELLED,
+    Reason.CALLEE_HUNG_UP: LegStatus.CANCELLED,
+    Reason.TIME_LIMIT: LegStatus.CANCELLED,
+    Reason.CALLER_CANCELLED: LegStatus.CANCELLED,
+    Reason.SESSION_ENDED: LegStatus.CANCELLED,
+    Reason.ORDER_EXPIRED: LegStatus.CANCELLED,
+    Reason.SESSION_BUSY: LegStatus.BUSY,
+    Reason.FIRST_BUSY: LegStatus.BUSY,
+    Reason.CALLEE_BUSY: LegStatus.BUSY,
+    Reason.RING_TIMEOUT: LegStatus.NO_ANSWER,
+    Reason.CALLEE_NO_ANSWER: LegStatus.NO_ANSWER,
+    Reason.FIRST_RING_TIMEOUT: LegStatus.NO_ANSWER,
+    Reason.FIRST_NO_ANSWER: LegStatus.NO_ANSWER,
+    Reason.CALLEE_DECLINED: LegStatus.REJECTED,
+    Reason.FIRST_DECLINED: LegStatus.REJECTED,
+    Reason.UNKNOWN_NUMBER: LegStatus.REJECTED,
+    Reason.NOT_LEASED: LegStatus.REJECTED,
+    Reason.NO_CALLER: LegStatus.REJECTED,
+    Reason.CALLER_IS_VIRTUAL: LegStatus.REJECTED,
+    Reason.NO_SESSION: LegStatus.REJECTED,
+    Reason.NO_COUNTERPART: LegStatus.REJECTED,
+    Reason.PIN_FAILED: LegStatus.REJECTED,
+    Reason.PIN_LOCKED: LegStatus.REJECTED,
+    Reason.ANNOUNCED: LegStatus.REJECTED,
+    Reason.CALLER_GONE: LegStatus.FAILED,
+    Reason.CALLER_NOT_ACCEPTABLE: LegStatus.FAILED,
+    Reason.FIRST_UNALLOCATED: LegStatus.FAILED,
+    Reason.FIRST_INVALID_ADDRESS: LegStatus.FAILED,
+    Reason.FIRST_NOT_ACCEPTABLE: LegStatus.FAILED,
+    Reason.FIRST_REDIRECTED: LegStatus.FAILED,
+    Reason.CALLEE_UNALLOCATED: LegStatus.FAILED,
+    Reason.CALLEE_INVALID_ADDRESS: LegStatus.FAILED,
+    Reason.CALLEE_NOT_ACCEPTABLE: LegStatus.FAILED,
+    Reason.CALLEE_REDIRECTED: LegStatus.FAILED,
+    Reason.CALLEE_GONE: LegStatus.FAILED,
+    Reason.CARRIER_TIMEOUT: LegStatus.FAILED,
+    Reason.CARRIER_REJECTED: LegStatus.FAILED,
+    Reason.CARRIER_CONGESTED: LegStatus.FAILED,
+    Reason.CARRIER_FAILED: LegStatus.FAILED,
+    Reason.CARRIER_UNREACHABLE: LegStatus.FAILED,
+    Reason.MEDIA_TIMEOUT: LegStatus.FAILED,
+    Reason.MEDIA_LOST: LegStatus.FAILED,
+    Reason.OVERLOADED: LegStatus.FAILED,
+    Reason.DRAINING: LegStatus.FAILED,
+    Reason.SWITCH_RESTARTED: LegStatus.FAILED,
+    Reason.SWITCH_LOST: LegStatus.FAILED,
+    Reason.INTERNAL_ERROR: LegStatus.FAILED,
+}
+
+
+def leg_status(reason: Reason, *, is_answered: bool) -> LegStatus:
+    """Say what became of a leg that was placed, from how its call ended."""
+    return LegStatus.COMPLETED if is_answered else _UNANSWERED[reason]
 
 
 def leg_id(call_id: str, side: Side) -> str:

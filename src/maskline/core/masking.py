@@ -6,6 +6,7 @@ from typing import Final
 
 from .numbers import DID, E164
 from .secret import Secret
+from .termination import Termination
 
 SESSION_EXPIRY_S_DEFAULT: Final = 1800
 SESSION_EXPIRY_S_MIN: Final = 60
@@ -68,6 +69,19 @@ class CallbackMethod(StrEnum):
     POST = "POST"
 
 
+class LegStatus(StrEnum):
+    """What became of one person's leg of a call."""
+
+    COMPLETED = "completed"
+    """It was answered."""
+    BUSY = "busy"
+    NO_ANSWER = "no-answer"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    """Given up before it was answered."""
+    REJECTED = "rejected"
+
+
 class InteractionKind(StrEnum):
     """What a contact between the parties was."""
 
@@ -124,7 +138,7 @@ class NewMaskingSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interaction:
-    """One contact of the parties within a session. Instants in µs UTC; legs that were not placed are None."""
+    """One contact of the parties within a session. Instants in µs UTC; seconds are None for a leg not answered."""
 
     kind: InteractionKind
     call_id: str
@@ -134,8 +148,15 @@ class Interaction:
     leg_count: int
     first_leg_s: int | None
     second_leg_s: int | None
-    is_first_placed: bool
-    is_second_placed: bool
+    first_status: LegStatus | None
+    """None: the leg was not placed."""
+    second_status: LegStatus | None
+    termination: Termination
+    is_caller_first: bool = True
+    """Whether leg A was the first party's, or that of a stranger in its place."""
+    is_service_initiated: bool = False
+    recording_id: str | None = None
+    """Of a recording that is there or on its way: not of one that failed or was deleted."""
 
     @property
     def duration_s(self) -> int:

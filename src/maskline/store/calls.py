@@ -3,7 +3,7 @@
 These statements run for every call, so each does as much as it can in one go.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Integer, and_, bindparam, case, delete, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql
@@ -28,6 +28,8 @@ from .statement import Statement, insert_row
 
 ORPHAN_COUNT_MAX: Final = 10_000
 """Calls one switch can have had: far above the admission cap of any machine."""
+LOST_BATCH_SIZE: Final = 100
+"""Lost calls ended in one transaction; keeps the writer free for calls that live."""
 _MINUTE_US: Final = 60_000_000
 _SESSIONS_ASKED: Final = 100
 _SESSION_KEYS: Final = tuple(f"id_{index}" for index in range(_SESSIONS_ASKED))
@@ -52,6 +54,7 @@ _CLAIM: Final = Statement(
             "role",
             "started_at",
             "lease_until",
+            "is_service_initiated",
         ],
         select(
             bindparam("call_id", type_=live_call.c.call_id.type),
@@ -65,6 +68,7 @@ _CLAIM: Final = Statement(
             bindparam("role", type_=live_call.c.role.type),
             bindparam("started_at", type_=live_call.c.started_at.type),
             bindparam("lease_until", type_=live_call.c.lease_until.type),
+            bindparam("is_service_initiated", type_=live_call.c.is_service_initiated.type),
         ).where(
             _s.id == bindparam("session_id"),
             _s.ended_at.is_(None),
@@ -89,7 +93,7 @@ _OPEN_EVENT: Final = Statement(
     update(masking_session)
     .where(_s.id == bindparam("session_id"), _s.ended_at.is_(None), _s.end_at > bindparam("now"))
     .values(event_count=_s.event_count + 1)
-    .returning(_s.event_count, _s.end_at)
+    .returning(_s.event_count, _s.end_at, _s.first_ref, _s.second_ref)
 )
 _SAVE_DIALOGS: Final = Statement(
     update(live_call)
@@ -120,6 +124,7 @@ _RECORD_COLUMNS: Final = (
     "reason",
     "q850",
     "sip_status",
+    "is_service_initiated",
 )
 _INSERT_RECORD: Final = Statement(
     postgresql.insert(call_record)
@@ -192,6 +197,7 @@ _orphans = (
         live_call.c.lease_until,
         live_call.c.dialog_a_sealed,
         live_call.c.dialog_b_sealed,
+        live_call.c.is_service_initiated,
     )
     .join_from(live_call, virtual_number, _n.id == live_call.c.virtual_number_id)
     .outerjoin(
@@ -201,10 +207,13 @@ _orphans = (
         _callee, and_(_callee.c.account_id == live_call.c.account_id, _callee.c.ref == live_call.c.callee_ref)
     )
     .order_by(live_call.c.started_at)
-    .limit(ORPHAN_COUNT_MAX)
 )
-_SELECT_ORPHANS: Final = Statement(_orphans.where(live_call.c.switch_id == bindparam("switch_id")))
-_SELECT_LOST: Final = Statement(_orphans.where(live_call.c.lease_until <= bindparam("lapsed_by")))
+_SELECT_ORPHANS: Final = Statement(
+    _orphans.where(live_call.c.switch_id == bindparam("switch_id")).limit(ORPHAN_COUNT_MAX)
+)
+_SELECT_LOST: Final = Statement(
+    _orphans.where(live_call.c.lease_until <= bindparam("lapsed_by")).limit(LOST_BATCH_SIZE)
+)
 _is_over = or_(_s.end_at <= bindparam("now"), _s.ended_at.is_not(None))
 _SELECT_ENDED: Final = Statement(
     select(_s.id).where(_s.id.in_([bindparam(key) for key in _SESSION_KEYS]), _is_over)
@@ -225,16 +234,26 @@ def insert_live_call(
         role=new.role.value,
         started_at=new.started_at,
         lease_until=new.lease_until,
+        is_service_initiated=new.is_service_initiated,
         session_id=new.session_id,
         now=now,
     )
     return count == 1
 
 
-def take_live_sequence(tx: Tx, session_id: str, now: int) -> tuple[int, int] | None:
-    """Take the next place in a live session's events; return it and the end as it stands, None when over."""
+class OpenSession(NamedTuple):
+    """A live session whose row is locked, with the place just taken in its sequence of events. µs UTC."""
+
+    sequence: int
+    end_at: int
+    first_ref: str | None
+    second_ref: str | None
+
+
+def take_live_sequence(tx: Tx, session_id: str, now: int) -> OpenSession | None:
+    """Take the next place in a live session's events; None when it is over."""
     row = tx.row(_OPEN_EVENT, session_id=session_id, now=now)
-    return None if row is None else (row[0], row[1])
+    return None if row is None else OpenSession(*row)
 
 
 def is_session_live(tx: Tx, session_id: str, now: int) -> bool:
@@ -281,6 +300,7 @@ def insert_record(tx: Tx, record: CallRecord | RefusedCall, columns: dict[str, A
         reason=termination.reason.value,
         q850=termination.q850,
         sip_status=termination.sip_status,
+        is_service_initiated=record.is_service_initiated,
         **columns,
     )
     return count == 1
@@ -326,7 +346,7 @@ def load_orphans(tx: Tx, switch_id: str) -> tuple[OrphanCall, ...]:
 
 
 def load_lapsed(tx: Tx, lapsed_by: int) -> tuple[OrphanCall, ...]:
-    """Load the calls of any switch whose lease ran out by an instant."""
+    """Load the next batch of calls, of any switch, whose lease ran out by an instant."""
     return tuple(_orphan(tx, row) for row in tx.rows(_SELECT_LOST, lapsed_by=lapsed_by))
 
 
@@ -350,7 +370,7 @@ def _dialog_place(call_id: str, side: str) -> str:
 
 def _orphan(tx: Tx, row: Row) -> OrphanCall:
     call_id, switch_id, session_id, account_id, number, caller_ref, caller_sealed, *rest = row
-    callee_ref, callee_sealed, role, started_at, lease_until, dialog_a, dialog_b = rest
+    callee_ref, callee_sealed, role, started_at, lease_until, dialog_a, dialog_b, is_service_initiated = rest
 
     def dialog(side: str, sealed: bytes | None) -> str | None:
         return None if sealed is None else tx.keys.unseal(sealed, _dialog_place(call_id, side))
@@ -368,4 +388,5 @@ def _orphan(tx: Tx, row: Row) -> OrphanCall:
         lease_until=lease_until,
         dialog_a=dialog("a", dialog_a),
         dialog_b=dialog("b", dialog_b),
+        is_service_initiated=bool(is_service_initiated),
     )

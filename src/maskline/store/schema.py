@@ -329,7 +329,6 @@ call_record = Table(
     Column("q850", Integer),
     Column("sip_status", Integer),
     Column("is_service_initiated", Boolean, nullable=False, server_default=false()),
-    Column("recording_id", String(32)),
     CheckConstraint("ended_at >= started_at", name="interval"),
     Index("ix_call_record_account_id_started_at", "account_id", "started_at"),
     Index("ix_call_record_session_id", "session_id"),

@@ -6,12 +6,14 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
 
+from maskline.core.call_record import leg_status
 from maskline.core.masking import (
     LIST_LIMIT_MAX,
     MICROSECONDS,
     CallbackMethod,
     Interaction,
     InteractionKind,
+    LegStatus,
     MaskingSession,
     PinSettings,
     RecordFormat,
@@ -22,9 +24,19 @@ from maskline.core.masking import (
 )
 from maskline.core.numbers import DID, E164
 from maskline.core.secret import Secret
+from maskline.core.termination import Reason, Result, Termination
 
 from .engine import Row, Tx
-from .schema import interaction, live_call, masking_session, party, subaccount, virtual_number
+from .schema import (
+    call_record,
+    interaction,
+    live_call,
+    masking_session,
+    party,
+    subaccount,
+    virtual_number,
+)
+from .schema_recordings import recording
 from .statement import Statement
 
 INTERACTION_COUNT_MAX: Final = 1000
@@ -103,6 +115,23 @@ _SELECT_INTERACTIONS: Final = Statement(
         interaction.c.leg_count,
         interaction.c.caller_leg_s,
         interaction.c.callee_leg_s,
+        call_record.c.answered_at,
+        call_record.c.callee_answered_at,
+        call_record.c.result,
+        call_record.c.reason,
+        call_record.c.q850,
+        call_record.c.sip_status,
+        call_record.c.is_service_initiated,
+        recording.c.id,
+    )
+    .join_from(interaction, call_record, call_record.c.call_id == interaction.c.call_id)
+    .outerjoin(
+        recording,
+        and_(
+            recording.c.call_id == interaction.c.call_id,
+            recording.c.deleted_at.is_(None),
+            recording.c.state != "failed",
+        ),
     )
     .where(interaction.c.session_id.in_([bindparam(key) for key in _PAGE_KEYS]))
     .order_by(interaction.c.session_id, interaction.c.id)
@@ -310,10 +339,19 @@ def pin_place(session_id: str, which: str) -> str:
 
 
 def _interaction(row: Row, *, has_first: bool) -> Interaction:
-    _, kind, call_id, started_at, ended_at, role, leg_count, caller_leg_s, callee_leg_s = row
+    _, kind, call_id, started_at, ended_at, role, leg_count, caller_leg_s, callee_leg_s, *ending = row
+    answered_at, callee_answered_at, result, reason, q850, sip_status, is_service_initiated, recording_id = (
+        ending
+    )
+    termination = Termination(result=Result(result), reason=Reason(reason), q850=q850, sip_status=sip_status)
+    caller = _Leg(caller_leg_s, leg_status(termination.reason, is_answered=answered_at is not None))
+    callee = _Leg(None, None)
+    if leg_count == 2:
+        status = leg_status(termination.reason, is_answered=callee_answered_at is not None)
+        callee = _Leg(callee_leg_s, status)
     # The stranger of a one-party session stands where the session has no party.
     is_caller_first = role == Role.FIRST or (role == Role.ANYONE and not has_first)
-    is_callee_placed = leg_count == 2
+    first, second = (caller, callee) if is_caller_first else (callee, caller)
     return Interaction(
         kind=InteractionKind(kind),
         call_id=call_id,
@@ -321,8 +359,18 @@ def _interaction(row: Row, *, has_first: bool) -> Interaction:
         ended_at=ended_at,
         caller_role=Role(role),
         leg_count=leg_count,
-        first_leg_s=caller_leg_s if is_caller_first else callee_leg_s,
-        second_leg_s=callee_leg_s if is_caller_first else caller_leg_s,
-        is_first_placed=is_caller_first or is_callee_placed,
-        is_second_placed=not is_caller_first or is_callee_placed,
+        first_leg_s=first.answered_s,
+        second_leg_s=second.answered_s,
+        first_status=first.status,
+        second_status=second.status,
+        termination=termination,
+        is_caller_first=is_caller_first,
+        is_service_initiated=bool(is_service_initiated),
+        recording_id=recording_id,
     )
+
+
+class _Leg(NamedTuple):
+    answered_s: int | None
+    status: LegStatus | None
+    """None: it was not placed."""

@@ -2,7 +2,6 @@
 
 from maskline.core.call_record import CallClaim, CallClaimed, NewCall, SessionBusy, SessionEnded
 from maskline.core.events import EventKind
-from maskline.core.masking import Role
 from maskline.store import calls, outbox, session_writes
 from maskline.store.engine import Tx
 
@@ -27,8 +26,8 @@ def claim_call(tx: Tx, new: NewCall, now: int) -> CallClaim:
     if taken is None:  # ended by another machine between the two statements
         calls.delete_live_call(tx, new.call_id)
         return SessionEnded()
-    sequence, ends_at = taken
-    if new.role is Role.ANYONE and new.caller is not None and caller_ref is not None:
+    if caller_ref not in {taken.first_ref, taken.second_ref} and new.caller and caller_ref:
+        # A stranger, or somebody who entered a party's PIN.
         session_writes.insert_party(tx, new.account_id, caller_ref, new.caller, now)
     outbox.insert_event(
         tx,
@@ -36,8 +35,8 @@ def claim_call(tx: Tx, new: NewCall, now: int) -> CallClaim:
         account_id=new.account_id,
         session_id=new.session_id,
         call_id=new.call_id,
-        sequence=sequence,
+        sequence=taken.sequence,
         occurred_at=new.started_at,
         facts={"caller": caller_ref, "callee": callee_ref, "role": new.role.value},
     )
-    return CallClaimed(ends_at=ends_at)
+    return CallClaimed(ends_at=taken.end_at)

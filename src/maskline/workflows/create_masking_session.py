@@ -29,7 +29,7 @@ from maskline.core.masking import (
     SessionCreated,
 )
 from maskline.core.numbers import ANYONE, PartyRef
-from maskline.store import bindings, numbers, outbox, session_writes, sessions
+from maskline.store import bindings, call_orders, numbers, outbox, session_writes, sessions
 from maskline.store.bindings import Rules, Wish
 from maskline.store.engine import RetryableError, Tx
 
@@ -57,6 +57,11 @@ class _Request(NamedTuple):
     @property
     def is_one_party(self) -> bool:
         return self.first_ref is None or self.second_ref is None
+
+    @property
+    def calls_first(self) -> bool:
+        """Whether the service owes a call: it takes two to be joined."""
+        return self.new.calls_first and not self.is_one_party
 
 
 class _Pins(NamedTuple):
@@ -136,7 +141,7 @@ def _update_live(tx: Tx, request: _Request) -> SessionCreated | None:
     live = session_writes.lock_live_pair(tx, account.id, request.wish.pair_key, now)
     if live is None:
         return None
-    should_call_first = new.calls_first and not session_writes.has_recent_call(tx, live, now)
+    should_call_first = request.calls_first and not session_writes.has_recent_call(tx, live, now)
     sequence = session_writes.update_session(
         tx,
         live,
@@ -154,6 +159,8 @@ def _update_live(tx: Tx, request: _Request) -> SessionCreated | None:
         second_play_url=new.second_play_url,
         called_first_at=now if should_call_first else None,
     )
+    if should_call_first:
+        call_orders.insert_order(tx, live.id, Role.FIRST, now)
     _emit(tx, EventKind.SESSION_UPDATED, request, live.id, sequence)
     return _created(tx, request, live.id, is_new=False, should_call_first=should_call_first)
 
@@ -168,8 +175,11 @@ def _allocate(tx: Tx, request: _Request) -> SessionCreated | PoolExhausted:
         match _occupy(tx, request, candidate.number_id):
             case _Outcome.DONE:
                 _emit(tx, EventKind.SESSION_CREATED, request, request.session_id, 1)
-                calls_first = request.new.calls_first
-                return _created(tx, request, request.session_id, is_new=True, should_call_first=calls_first)
+                if request.calls_first:
+                    call_orders.insert_order(tx, request.session_id, Role.FIRST, now)
+                return _created(
+                    tx, request, request.session_id, is_new=True, should_call_first=request.calls_first
+                )
             case _Outcome.PAIR_EXISTS:
                 if (updated := _update_live(tx, request)) is not None:
                     return updated
@@ -321,7 +331,7 @@ def _session_columns(tx: Tx, request: _Request, number_id: int, pins: _Pins | No
         "second_play_url": new.second_play_url or "",
         "unknown_caller_url": new.unknown_caller_url or "",
         "calls_first": new.calls_first,
-        "called_first_at": request.now if new.calls_first else None,
+        "called_first_at": request.now if request.calls_first else None,
         "is_geomatched": new.is_geomatched,
         "is_single_party": new.is_single_party,
         "has_pin": new.pin is not None,

@@ -2,7 +2,7 @@
 
 from maskline.core.call_record import CallRecord
 from maskline.core.events import EventKind
-from maskline.store import calls, outbox
+from maskline.store import calls, outbox, recordings
 from maskline.store.engine import Tx
 
 
@@ -28,6 +28,8 @@ def finish_call(tx: Tx, finished: CallRecord, now: int) -> None:
         },
     )
     calls.delete_live_call(tx, finished.call_id)
+    if finished.recording_id is not None:
+        recordings.mark_captured(tx, finished.recording_id, finished.ended_at)
     if not is_new or finished.session_id is None or finished.account_id is None:
         return
     sequence = calls.insert_interaction(tx, finished)
@@ -44,6 +46,7 @@ def finish_call(tx: Tx, finished: CallRecord, now: int) -> None:
             "caller": caller_ref,
             "callee": callee_ref,
             "role": None if finished.role is None else finished.role.value,
+            "is_service_initiated": finished.is_service_initiated,
             "result": termination.result.value,
             "reason": termination.reason.value,
             "bridged_at": finished.bridged_at,

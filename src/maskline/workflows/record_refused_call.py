@@ -25,7 +25,7 @@ def record_refused_call(tx: Tx, refused: RefusedCall, now: int) -> bool:
             "callee_ref": None,
             "is_callee_dialled": False,
             "ringing_at": None,
-            "answered_at": None,
+            "answered_at": refused.answered_at,
             "callee_answered_at": None,
             "bridged_at": None,
         },

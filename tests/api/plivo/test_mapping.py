@@ -4,13 +4,15 @@ from dataclasses import replace
 import pytest
 
 from maskline.api.plivo.errors import PlivoError
-from maskline.api.plivo.mapping import build_new_session, leg_uuid, render_listed_session, render_session
+from maskline.api.plivo.mapping import build_new_session, render_listed_session, render_session
 from maskline.api.plivo.wire import SessionRequest
+from maskline.core.call_record import Side, leg_id
 from maskline.core.inventory import Account, AllocationPolicy, CooloffScope
 from maskline.core.masking import (
     CallbackMethod,
     Interaction,
     InteractionKind,
+    LegStatus,
     MaskingSession,
     NewMaskingSession,
     PinSettings,
@@ -19,6 +21,7 @@ from maskline.core.masking import (
 )
 from maskline.core.numbers import DID, E164
 from maskline.core.secret import Secret
+from maskline.core.termination import Reason, terminate
 
 S = 1_000_000
 CREATED_AT = 1_717_039_932 * S + 999_999  # 2024-05-30 03:32:12
@@ -77,8 +80,9 @@ INTERACTION = Interaction(
     leg_count=2,
     first_leg_s=15,
     second_leg_s=14,
-    is_first_placed=True,
-    is_second_placed=True,
+    first_status=LegStatus.COMPLETED,
+    second_status=LegStatus.COMPLETED,
+    termination=terminate(Reason.CALLER_HUNG_UP),
 )
 
 
@@ -128,8 +132,10 @@ def test_an_interaction_looks_as_recorded() -> None:
     assert list(rendered["interaction"][0].items()) == [  # type: ignore[index]
         ("start_time", "2024-05-30 03:32:12 +0000 UTC"),
         ("end_time", "2024-05-30 03:32:32 +0000 UTC"),
-        ("first_party_resource_url", f"{account_url}/{leg_uuid(CALL_ID, Role.FIRST)}"),
-        ("second_party_resource_url", f"{account_url}/{leg_uuid(CALL_ID, Role.SECOND)}"),
+        ("first_party_resource_url", f"{account_url}/{leg_id(CALL_ID, Side.A)}"),
+        ("second_party_resource_url", f"{account_url}/{leg_id(CALL_ID, Side.B)}"),
+        ("first_party_status", "completed"),
+        ("second_party_status", "completed"),
         ("type", "call"),
         ("total_call_amount", 0),
         ("call_billed_duration", 29),
@@ -140,16 +146,43 @@ def test_an_interaction_looks_as_recorded() -> None:
 
 def test_legs_never_placed_and_charges_of_none_are_left_out() -> None:
     """An unanswered call of one leg shows neither."""
-    missed = replace(INTERACTION, leg_count=1, is_second_placed=False, first_leg_s=None, second_leg_s=None)
+    missed = replace(
+        INTERACTION,
+        leg_count=1,
+        first_leg_s=None,
+        second_leg_s=None,
+        first_status=LegStatus.CANCELLED,
+        second_status=None,
+    )
     shown = render(replace(SESSION, interactions=(missed,)))["interaction"][0]  # type: ignore[index]
     assert list(shown) == [
         "start_time",
         "end_time",
         "first_party_resource_url",
+        "first_party_status",
         "type",
         "total_call_count",
         "duration",
     ]
+
+
+def test_legs_are_named_as_recordings_name_them() -> None:
+    """When the second party called, leg A is the second's; a recording has its address, with the id as a UUID."""
+    called = replace(
+        INTERACTION,
+        is_caller_first=False,
+        caller_role=Role.SECOND,
+        second_status=LegStatus.COMPLETED,
+        first_status=LegStatus.NO_ANSWER,
+        recording_id="ab" * 16,
+    )
+    shown = render(replace(SESSION, interactions=(called,)))["interaction"][0]  # type: ignore[index]
+    account_url = "http://m/v1/Account/MA012345678901234567"
+    assert shown["first_party_resource_url"] == f"{account_url}/Call/{leg_id(CALL_ID, Side.B)}"
+    assert shown["second_party_resource_url"] == f"{account_url}/Call/{leg_id(CALL_ID, Side.A)}"
+    assert (shown["first_party_status"], shown["second_party_status"]) == ("no-answer", "completed")
+    recording = "abababab-abab-abab-abab-abababababab"
+    assert shown["recording_resource_url"] == f"{account_url}/Recording/{recording}/"
 
 
 def test_pins_are_strings_and_waits_numbers() -> None:

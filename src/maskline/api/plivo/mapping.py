@@ -1,11 +1,11 @@
 """Between the Plivo dialect's words and ours: the only module here that knows both."""
 
-import uuid
 from collections.abc import Mapping
 
 from maskline.api.plivo import errors
 from maskline.api.plivo.times import render_time
 from maskline.api.plivo.wire import SessionRequest
+from maskline.core.call_record import Side, leg_id
 from maskline.core.inventory import Account
 from maskline.core.masking import (
     PIN_LENGTH_DEFAULT,
@@ -20,6 +20,7 @@ from maskline.core.masking import (
     Role,
 )
 from maskline.core.numbers import E164, parse_number
+from maskline.core.recording import render_recording_uuid
 from maskline.core.secret import Secret
 
 
@@ -144,30 +145,34 @@ def render_listed_session(rendered: Mapping[str, object], *, auth_id: str) -> di
 
 
 def render_interaction(interaction: Interaction, account_url: str) -> dict[str, object]:
-    """One contact; the address of a leg that was never placed is left out, as are charges of none.
+    """One contact; what there was not of a leg, a recording or charges is left out.
 
-    Source: recorded response of 2024-05-30.
+    Source: recorded response of 2024-05-30; statuses are in the vendor's Go client and in no recorded response.
     """
     rendered: dict[str, object] = {
         "start_time": render_time(interaction.started_at),
         "end_time": render_time(interaction.ended_at),
     }
-    for role, is_placed in (
-        (Role.FIRST, interaction.is_first_placed),
-        (Role.SECOND, interaction.is_second_placed),
-    ):
-        if is_placed:
-            leg = leg_uuid(interaction.call_id, role)
-            rendered[f"{role.value}_party_resource_url"] = f"{account_url}/Call/{leg}"
+    first_side = Side.A if interaction.is_caller_first else Side.B
+    legs = (
+        (Role.FIRST, first_side, interaction.first_status),
+        (Role.SECOND, first_side.other, interaction.second_status),
+    )
+    for role, side, status in legs:
+        if status is not None:
+            rendered[f"{role.value}_party_resource_url"] = (
+                f"{account_url}/Call/{leg_id(interaction.call_id, side)}"
+            )
+    if interaction.recording_id is not None:
+        recording = render_recording_uuid(interaction.recording_id)
+        rendered["recording_resource_url"] = f"{account_url}/Recording/{recording}/"
+    for role, _, status in legs:
+        if status is not None:
+            rendered[f"{role.value}_party_status"] = status.value
     rendered["type"] = interaction.kind.value
     if interaction.duration_s:
         rendered |= {"total_call_amount": 0, "call_billed_duration": interaction.duration_s}
     return rendered | {"total_call_count": interaction.leg_count, "duration": interaction.duration_s}
-
-
-def leg_uuid(call_id: str, role: Role) -> uuid.UUID:
-    """The vendor names legs, we name calls: a leg's id follows from its call and whose leg it is."""
-    return uuid.uuid5(uuid.UUID(call_id), role.value)
 
 
 def _digits(number: E164 | None) -> str:

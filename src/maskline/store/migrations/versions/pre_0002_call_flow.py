@@ -25,7 +25,6 @@ def upgrade() -> None:
         op.add_column(
             table, sa.Column("is_service_initiated", sa.Boolean(), server_default=sa.false(), nullable=False)
         )
-    op.add_column("call_record", sa.Column("recording_id", sa.String(length=32), nullable=True))
     # Without a dialogue, whoever would have needed a PIN was refused; now the reason has another name.
     op.execute("UPDATE call_record SET reason = 'pin-failed' WHERE reason = 'pin-required'")
     op.drop_index("ix_binding_open_strangers", "binding")
@@ -102,7 +101,6 @@ def downgrade() -> None:
         sqlite_where=_STRANGERS,
         postgresql_where=_STRANGERS,
     )
-    op.drop_column("call_record", "recording_id")
     for table in ("call_record", "live_call"):
         op.drop_column(table, "is_service_initiated")
     for column in ("has_webhooks", "refusal_prompt_url"):
