@@ -17,6 +17,7 @@ from typing import Final
 
 import av
 import numpy as np
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
@@ -62,7 +63,9 @@ def give_up_powers() -> None:
         (resource.RLIMIT_NOFILE, 3),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(kind, (limit, limit))
+        _, allowed = resource.getrlimit(kind)
+        bound = limit if allowed == resource.RLIM_INFINITY else min(limit, allowed)
+        resource.setrlimit(kind, (bound, bound))
 
 
 def make_payloads(content: bytes) -> tuple[int, list[bytes]]:
@@ -98,7 +101,10 @@ def _decode(content: bytes) -> tuple[dict[int, Samples], int]:
         raise Unusable(PromptFailure.DECODE_FAILED) from None
     if frame_count == 0:
         raise Unusable(PromptFailure.DECODE_FAILED)
-    return {rate: np.nan_to_num(np.concatenate(found)) for rate, found in parts.items()}, frame_count
+    nothing = np.zeros(0, np.float32)  # a resampler gives back none of the very shortest sounds
+    return {
+        rate: np.nan_to_num(np.concatenate([nothing, *found])) for rate, found in parts.items()
+    }, frame_count
 
 
 def _mix(frame: AudioFrame) -> Samples:
@@ -129,14 +135,15 @@ def _frames(content: bytes) -> Iterator[AudioFrame]:
 
 
 def _check_stream(container: Container, stream: AudioStream) -> None:
-    context = stream.codec_context
-    context.thread_count = 1
+    context: AudioCodecContext | None = stream.codec_context  # none where FFmpeg knows no decoder
     if (
-        context.codec.name not in DECODERS[container]
+        context is None
+        or context.codec.name not in DECODERS[container]
         or context.sample_rate not in SAMPLE_RATES_HZ
         or not 1 <= context.layout.nb_channels <= CHANNELS_MAX
     ):
         raise Unusable(PromptFailure.DECODE_FAILED)
+    context.thread_count = 1
 
 
 def load_libraries() -> None:

@@ -79,7 +79,9 @@ class DecoderProcess:
             process.communicate(content, timeout=time_limit_s)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.communicate()
+            assert process.stdin is not None
+            process.stdin.close()  # which a `communicate` that ran out of time leaves open
+            process.wait()
         finally:
             with self._lock:
                 self._running.discard(process)

@@ -27,7 +27,7 @@ from maskline.outbound.types import (
 )
 from maskline.prompts.built_in import load_built_in
 from maskline.prompts.cache import BYTES_MAX, PromptCache, make_key
-from maskline.prompts.decoder_process import DecoderProcess
+from maskline.prompts.decoder_process import DecoderProcess, Payloads
 from maskline.prompts.format import CODECS, CONTENT_BYTES_MAX, PromptCodec
 from maskline.prompts.ringback import find_ringback
 from maskline.prompts.types import BuiltIn, PromptFailure, PromptUnavailable
@@ -66,6 +66,16 @@ class Fetcher(Protocol):
         """Make one request. Raises `OutboundRefused`, `OutboundFailed`."""
 
 
+class Decoder(Protocol):
+    """What the library needs of `DecoderProcess`; called on worker threads."""
+
+    def decode(self, content: bytes) -> Payloads | PromptFailure:
+        """Return the payloads of a file. Raises OSError."""
+
+    def close(self) -> None:
+        """End what is running."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
     """What a URL last led to, and until when that is believed without asking, or at all."""
@@ -92,12 +102,12 @@ class PromptLibrary:
         *,
         bytes_max: int = BYTES_MAX,
         monotonic: Callable[[], float] = time.monotonic,
-        decoder: DecoderProcess | None = None,
+        decoder: Decoder | None = None,
     ) -> None:
         self._outbound = outbound
         self._monotonic = monotonic
         self._cache = PromptCache(directory, bytes_max=bytes_max)
-        self._decoder = decoder or DecoderProcess(directory)
+        self._decoder: Decoder = decoder or DecoderProcess(directory)
         self._workers = ThreadPoolExecutor(WORKERS_MAX, thread_name_prefix="prompts")
         self._turns = asyncio.Semaphore(FETCHES_MAX)
         self._urls: OrderedDict[str, _Known | _Failed] = OrderedDict()

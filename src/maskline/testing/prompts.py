@@ -10,8 +10,8 @@ from maskline.prompts.types import BuiltIn, PromptFailure, PromptUnavailable
 class FakePrompts:
     """Has the methods of `PromptLibrary`: every URL is a prompt, unless it was told to fail.
 
-    Stems tell prompts apart: `/prompts/fetched0`, `/prompts/fetched1`, ... in the order URLs were first asked for, and the name of
-    a built-in prompt, with the country for ringback.
+    Stems tell prompts apart: `/prompts/fetched0`, `/prompts/fetched1`, ... in the order URLs were first asked
+    for, and the name of a built-in prompt, with the country for ringback.
     """
 
     def __init__(self, *, duration_s: float = 2.0) -> None:
