@@ -22,10 +22,12 @@ class Dialog:
 
     `local` and `remote` are From/To values with their tags, the remote one as the peer wrote it; they only ever go
     back to that peer. `request_uri`, `routes` and `next_hop` say where requests go (12.2.1.1). `hosts` are the IP
-    addresses the peer may speak from: those of its flow, its target and its route set.
+    addresses the peer may speak from: those of its flow, its target and its route set. `remote_rseq` numbers the
+    peer's last reliable provisional answer, `answer` is the description it gave in one (RFC 3262).
     """
 
     __slots__ = (
+        "answer",
         "call_id",
         "contact",
         "flow",
@@ -35,6 +37,7 @@ class Dialog:
         "local_tag",
         "next_hop",
         "remote",
+        "remote_rseq",
         "remote_seq",
         "remote_tag",
         "request_uri",
@@ -69,6 +72,8 @@ class Dialog:
         self.route_set = route_set
         self.contact = contact
         self.flow = flow
+        self.remote_rseq: int | None = None
+        self.answer: bytes | None = None
         self.route_requests()
 
     @classmethod

@@ -22,6 +22,9 @@ class Purpose(StrEnum):
     INVITE = "invite"
     REINVITE = "reinvite"
     UPDATE = "update"
+    REFRESH = "refresh"
+    """A re-INVITE or UPDATE that only keeps the session alive."""
+    PRACK = "prack"
     BYE = "bye"
     CANCEL = "cancel"
     REQUEST = "request"
@@ -32,10 +35,11 @@ class ClientTransaction(Transaction):
     """A request of ours.
 
     `acks` holds, for each 2xx acknowledged, how to do it again: remote tag to flow and bytes. `retry_count` counts
-    the digest challenges the request has met; `is_bounded` says that a timer waits to abandon it.
+    the digest challenges the request has met; `is_bounded` says that a timer waits to abandon it. `prack_count` counts
+    the requests that went ahead of an INVITE's final answer in each of its dialogs, at most.
     """
 
-    __slots__ = ("acks", "is_bounded", "owner", "purpose", "request", "retry_count")
+    __slots__ = ("acks", "is_bounded", "owner", "prack_count", "purpose", "request", "retry_count")
 
     def __init__(
         self, request: Request, flow: Flow, purpose: Purpose, owner: LegID | RequestID | None, branch: str
@@ -53,6 +57,7 @@ class ClientTransaction(Transaction):
         self.acks: dict[str, tuple[Flow, bytes]] = {}
         self.retry_count = 0
         self.is_bounded = False
+        self.prack_count = 0
 
 
 class ClientTransactions(TransactionStore[ClientTransaction]):

@@ -28,6 +28,8 @@ from maskline.sip.user_agent_leg import CONFIRMED, Leg, LegState
 from maskline.sip.user_agent_offers import Offers
 from maskline.sip.user_agent_outgoing import OutgoingLegs
 from maskline.sip.user_agent_receiver import Receiver
+from maskline.sip.user_agent_refresh import SessionTimers
+from maskline.sip.user_agent_reliable import ReliableProvisionals
 from maskline.sip.user_agent_requests import Requests
 from maskline.sip.user_agent_responses import Responses
 from maskline.sip.user_agent_session import Sessions
@@ -69,12 +71,29 @@ class UserAgent:
     ) -> None:
         core = self._core = Core(settings, random_bytes, is_trusted, are_peers)
         self._sessions = Sessions(core)
-        self._offers = Offers(core, self._sessions)
-        self._incoming = IncomingLegs(core, self._sessions)
-        self._outgoing = OutgoingLegs(core, self._sessions)
+        timers = self._session_timers = SessionTimers(core, self._sessions)
+        reliable = self._reliable = ReliableProvisionals(core)
+        self._offers = Offers(core, self._sessions, timers)
+        self._incoming = IncomingLegs(core, self._sessions, timers, reliable)
+        self._outgoing = OutgoingLegs(core, self._sessions, timers, reliable)
         self._requests = Requests(core)
-        responses = Responses(core, self._sessions, self._offers, self._outgoing, self._requests)
-        self._receiver = Receiver(core, self._sessions, self._offers, self._incoming)
+        responses = Responses(
+            core,
+            sessions=self._sessions,
+            offers=self._offers,
+            outgoing=self._outgoing,
+            requests=self._requests,
+            timers=timers,
+            reliable=reliable,
+        )
+        self._receiver = Receiver(
+            core,
+            sessions=self._sessions,
+            offers=self._offers,
+            incoming=self._incoming,
+            timers=timers,
+            reliable=reliable,
+        )
         core.clients = ClientTransactions(
             core.timings,
             core.timers,
@@ -135,7 +154,7 @@ class UserAgent:
             self._incoming.trying(found, now)
 
     def ring(self, leg: LegID, now: float) -> None:
-        """Send 180, once."""
+        """Send 180, once; where the caller requires 100rel, again and again until its PRACK."""
         if (found := self._core.find_leg(leg)) is not None:
             self._incoming.ring(found, now)
 
@@ -253,6 +272,12 @@ class UserAgent:
                 self._sessions.repeat_2xx(target, now)
             case TimerName.ACK_WAIT:
                 self._sessions.ack_missing(target, now)
+            case TimerName.SESSION:
+                self._session_timers.due(target, now)
+            case TimerName.REPEAT_1XX:
+                self._reliable.repeat(target, now)
+            case TimerName.PRACK_WAIT:
+                self._reliable.prack_missing(target, now)
             case TimerName.PROVISIONAL:
                 self._incoming.provisional_due(target, now)
             case TimerName.CANCEL_WAIT:

@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from maskline.sip.dialog import Dialog
 from maskline.sip.errors import LocalProtocolError
 from maskline.sip.events import Event, Flow, LegID, Released, RequestID
 from maskline.sip.message import Request
@@ -135,6 +136,8 @@ class Core:
             # Somebody else's route: what it sends again must still find its absorbing transaction.
             self.timers.set(now, self.timings.timeout_s, TimerName.FORGET_HOSTS, leg.hosts)
         self.stop_waiting_for_ack(leg)
+        self.stop_waiting_for_prack(leg)
+        self.stop_session_timer(leg)
         self.timers.cancel(leg.provisional)
         self.events.append(Released(leg=leg.id))
 
@@ -158,6 +161,24 @@ class Core:
             self.timers.cancel(leg.unacknowledged.repetition)
             self.timers.cancel(leg.unacknowledged.wait)
             leg.unacknowledged = None
+
+    def stop_waiting_for_prack(self, leg: Leg) -> None:
+        """Send the reliable 180 no more; its number stays, for a PRACK that is under way."""
+        if leg.reliable is not None:
+            self.timers.cancel(leg.reliable.repetition)
+            self.timers.cancel(leg.reliable.wait)
+
+    def stop_session_timer(self, leg: Leg) -> None:
+        """Refresh the session no more."""
+        if leg.session_timer is not None:
+            self.timers.cancel(leg.session_timer.alarm)
+            leg.session_timer = None
+
+    def bound(self, transaction: ClientTransaction, now: float) -> None:
+        """Give a re-INVITE that is only ever told to wait up after another 64*T1, as if never answered."""
+        if not transaction.is_bounded:
+            transaction.is_bounded = True
+            self.timers.set(now, self.timings.timeout_s, TimerName.CANCEL_WAIT, transaction)
 
     def respond(
         self,
@@ -186,9 +207,10 @@ class Core:
         extra: Items = (),
         body: bytes = b"",
         retry_count: int = 0,
+        dialog: Dialog | None = None,
     ) -> ClientTransaction:
-        """Send a request within the leg's dialog; `retry_count` counts the challenges it has met."""
-        dialog = leg.dialog
+        """Send a request within the leg's dialog, or an early one; `retry_count` counts the challenges it has met."""
+        dialog = dialog or leg.dialog
         assert dialog is not None, "a dialog is needed"
         branch = self.branch()
         uri = dialog.request_uri

@@ -10,11 +10,14 @@ from maskline.sip.errors import LocalProtocolError
 from maskline.sip.events import Cancelled, Flow, IncomingInvite, InviteFacts
 from maskline.sip.headers import parse_privacy
 from maskline.sip.message import Request
+from maskline.sip.session_timer import Wish
 from maskline.sip.timers import TimerName
 from maskline.sip.transaction_server import ServerTransaction
 from maskline.sip.user_agent_core import Core, Ending
 from maskline.sip.user_agent_leg import Leg, LegState
 from maskline.sip.user_agent_messages import ALLOW, MAX_FORWARDS, Items
+from maskline.sip.user_agent_refresh import SessionTimers, note_allowed
+from maskline.sip.user_agent_reliable import ReliableProvisionals, requires_100rel
 from maskline.sip.user_agent_session import Sessions, body_sdp
 
 # RFC 3261 section 13.3.1.1: a provisional answer every minute, or proxies may end the call.
@@ -24,11 +27,17 @@ PROVISIONAL_INTERVAL_S: Final = 60.0
 class IncomingLegs:
     """What the owner can do with an INVITE received, and what its sender can."""
 
-    def __init__(self, core: Core, sessions: Sessions) -> None:
+    def __init__(
+        self, core: Core, sessions: Sessions, timers: SessionTimers, reliable: ReliableProvisionals
+    ) -> None:
         self._core = core
         self._sessions = sessions
+        self._timers = timers
+        self._reliable = reliable
 
-    def invite_received(self, invite: Request, transaction: ServerTransaction, flow: Flow) -> None:
+    def invite_received(
+        self, invite: Request, transaction: ServerTransaction, flow: Flow, wish: Wish
+    ) -> None:
         """Make a leg of a new INVITE. Raises RemoteProtocolError when it has no usable Contact or route."""
         core = self._core
         local_tag = core.token()
@@ -43,10 +52,15 @@ class IncomingLegs:
             contact=contact,
             dialog=dialog,
             invite_server=transaction,
+            invite_seq=invite.cseq.number,
+            is_100rel_wanted=requires_100rel(invite),
+            wish=wish,
+            min_se_s=core.settings.min_se_s,
             record_routes=tuple(("Record-Route", value) for value in invite.headers.fields("Record-Route")),
         )
         offer = body_sdp(invite)
         leg.has_remote_offer = offer is not None
+        note_allowed(leg, invite)
         transaction.owner = leg.id
         core.add_leg(leg)
         core.events.append(IncomingInvite(leg=leg.id, flow=flow, invite=_facts_of(invite, offer)))
@@ -57,7 +71,13 @@ class IncomingLegs:
             self._core.respond(_invite_of(leg), 100, now)
 
     def ring(self, leg: Leg, now: float) -> None:
-        """Send 180, once; its repetition each minute is our own affair."""
+        """Send 180, once; its repetition each minute is our own affair.
+
+        Not to a caller who offers nothing and requires reliable answers: the first of those would have to carry
+        our offer (RFC 3262, 5), which is not made before the callee answers.
+        """
+        if leg.is_100rel_wanted and not leg.has_remote_offer:
+            return
         if leg.state is LegState.RECEIVED and not leg.has_rung:
             leg.has_rung = True
             self.provisional_due(leg, now)
@@ -65,21 +85,25 @@ class IncomingLegs:
     def provisional_due(self, leg: Leg, now: float) -> None:
         """Say that it rings, and when to say so again."""
         core = self._core
-        core.respond(_invite_of(leg), 180, now, to_tag=leg.local_tag, extra=self._dialog_fields(leg))
+        if leg.is_100rel_wanted:
+            self._reliable.send(leg, _invite_of(leg), self._dialog_fields(leg), now)
+        else:
+            core.respond(_invite_of(leg), 180, now, to_tag=leg.local_tag, extra=self._dialog_fields(leg))
         leg.provisional = core.timers.set(now, PROVISIONAL_INTERVAL_S, TimerName.PROVISIONAL, leg)
 
     def answer(self, leg: Leg, sdp: bytes, now: float) -> None:
         """Send 200 with SDP, again and again until its ACK."""
         if leg.state is not LegState.RECEIVED:
             return
-        assert leg.dialog is not None, "incoming legs have their dialog from the INVITE on"
         leg.state = LegState.ANSWERED
+        leg.local_sdp = sdp
         self._core.timers.cancel(leg.provisional)
-        seq = leg.dialog.remote_seq
-        assert seq is not None, "the INVITE had one"
-        extra = (*self._dialog_fields(leg), ("Allow", ALLOW))
+        self._core.stop_waiting_for_prack(leg)
+        extra = (*self._dialog_fields(leg), ("Allow", ALLOW), *self._timers.answer_fields(leg, now))
         is_offer = not leg.has_remote_offer
-        self._sessions.send_2xx(leg, _invite_of(leg), seq, sdp, now, extra=extra, is_offer=is_offer)
+        self._sessions.send_2xx(
+            leg, _invite_of(leg), leg.invite_seq, sdp, now, extra=extra, is_offer=is_offer
+        )
 
     def refuse(self, leg: Leg, status: int, now: float, *, retry_after_s: int | None = None) -> None:
         """Send a final failure. Raises LocalProtocolError for a status that is none."""

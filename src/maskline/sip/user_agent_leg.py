@@ -10,6 +10,7 @@ from typing import Any
 
 from maskline.sip.dialog import Dialog
 from maskline.sip.events import Flow, LegID
+from maskline.sip.session_timer import MIN_SE_S_DEFAULT, NO_WISH, Wish
 from maskline.sip.timers import Timer
 from maskline.sip.transaction_client import ClientTransaction
 from maskline.sip.transaction_server import ServerTransaction
@@ -53,6 +54,35 @@ class Unacknowledged:
     wait: Timer[Any] | None = None
 
 
+@dataclass(slots=True)
+class ReliableProvisional:
+    """A 180 of ours that is sent again until its PRACK comes (RFC 3262, 3)."""
+
+    rseq: int
+    flow: Flow
+    data: bytes
+    interval_s: float
+    is_acknowledged: bool = False
+    repetition: Timer[Any] | None = None
+    wait: Timer[Any] | None = None
+
+
+@dataclass(slots=True)
+class SessionTimer:
+    """How long an established leg lives without a refresh (RFC 4028)."""
+
+    interval_s: int = 0
+    is_ours: bool = True
+    """Whether the refresh is our task."""
+    due_at: float = 0.0
+    """When something is to be done next, a refresh or the end."""
+    ends_at: float = 0.0
+    """When the session ends without a refresh; infinite when the peer has promised none."""
+    alarm: Timer[Any] | None = None
+    refresh: ClientTransaction | None = None
+    """Our refresh waiting for an answer."""
+
+
 @dataclass(slots=True, eq=False)
 class Leg:
     """One leg; `dialog` is there from the INVITE on for incoming legs, from the first 2xx on for outgoing ones."""
@@ -70,6 +100,8 @@ class Leg:
     """Early dialogs of an outgoing leg, by remote tag: a forked INVITE has several."""
     invite_server: ServerTransaction | None = None
     invite_client: ClientTransaction | None = None
+    invite_seq: int = 0
+    """The number of the INVITE received."""
     record_routes: Items = ()
     has_remote_offer: bool = False
     """Whether the INVITE received carried an offer, so that our 2xx carries an answer."""
@@ -89,3 +121,15 @@ class Leg:
     q850: int | None = None
     """The cause to give when hanging up later."""
     is_cancel_sent: bool = False
+    is_100rel_wanted: bool = False
+    """Whether the peer insists on reliable provisional answers, ours or its own."""
+    reliable: ReliableProvisional | None = None
+    local_sdp: bytes = b""
+    """The description last sent that took effect: what a refresh by re-INVITE repeats."""
+    is_update_allowed: bool = False
+    wish: Wish = NO_WISH
+    """What the INVITE, re-INVITE or UPDATE that waits for our 2xx says about the session timer."""
+    min_se_s: int = MIN_SE_S_DEFAULT
+    """The shortest interval the peer's side accepts, as far as we were told."""
+    is_interval_raised: bool = False
+    session_timer: SessionTimer | None = None

@@ -20,7 +20,7 @@ from maskline.sip.user_agent_types import UserAgentSettings
 
 SDP_TYPE: Final = "application/sdp"
 DTMF_TYPES: Final = ("application/dtmf-relay", "application/dtmf")
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK"
 # RFC 3261 section 8.1.1.6. In-dialog requests go to a peer of ours, however they came to be.
 MAX_FORWARDS: Final = 70
 OTHER_REASON: Final = "Other"
@@ -31,10 +31,13 @@ _COMMON: Final = frozenset(
 _CREDENTIALS: Final = frozenset({"Authorization", "Proxy-Authorization"})
 _OFFERING: Final = frozenset({"Contact", "Allow", "Supported", "Content-Type"})
 
+_TIMER: Final = frozenset({"Session-Expires", "Min-SE"})
+
 ALLOWED_HEADERS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
-        "INVITE": _COMMON | _CREDENTIALS | _OFFERING | {"P-Asserted-Identity"},
-        "UPDATE": _COMMON | _CREDENTIALS | _OFFERING,
+        "INVITE": _COMMON | _CREDENTIALS | _OFFERING | _TIMER | {"P-Asserted-Identity"},
+        "UPDATE": _COMMON | _CREDENTIALS | _OFFERING | _TIMER,
+        "PRACK": _COMMON | _CREDENTIALS | {"RAck"},
         "ACK": _COMMON | _CREDENTIALS | {"Content-Type"},
         "CANCEL": _COMMON | {"Reason"},
         "BYE": _COMMON | _CREDENTIALS | {"Reason"},
@@ -54,7 +57,7 @@ ALLOWED_HEADERS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
                     "Content-Length",
                 ),
                 *("Contact", "Allow", "Supported", "Accept", "Accept-Encoding", "Unsupported", "Retry-After"),
-                *("Content-Type",),
+                *("Content-Type", "Session-Expires", "Min-SE", "Require", "RSeq"),
             }
         ),
     }

@@ -9,13 +9,14 @@ from maskline.sip.dialog import Dialog
 from maskline.sip.errors import LocalProtocolError
 from maskline.sip.events import HangUpCause, OfferAnswered, OfferReceived, OfferRejected
 from maskline.sip.message import Request, Response
-from maskline.sip.timers import TimerName
+from maskline.sip.session_timer import Wish
 from maskline.sip.transaction_client import ClientTransaction, Purpose
 from maskline.sip.transaction_server import ServerTransaction
 from maskline.sip.user_agent_auth import CHALLENGES
 from maskline.sip.user_agent_core import Core
 from maskline.sip.user_agent_leg import CONFIRMED, Leg, LegState
-from maskline.sip.user_agent_messages import ALLOW, Items, credentials_of
+from maskline.sip.user_agent_messages import ALLOW, Items
+from maskline.sip.user_agent_refresh import SessionTimers
 from maskline.sip.user_agent_session import Sessions, body_sdp
 
 # 14.2 and RFC 3311, 5.2: a random value up to 10 s is asked for; a constant keeps the bytes ours, and the peer's
@@ -26,11 +27,14 @@ GLARE_RETRY_AFTER_S: Final = 3
 class Offers:
     """Offers received and sent, one at a time."""
 
-    def __init__(self, core: Core, sessions: Sessions) -> None:
+    def __init__(self, core: Core, sessions: Sessions, timers: SessionTimers) -> None:
         self._core = core
         self._sessions = sessions
+        self._timers = timers
 
-    def offer_received(self, leg: Leg, request: Request, transaction: ServerTransaction, now: float) -> None:
+    def offer_received(
+        self, leg: Leg, request: Request, transaction: ServerTransaction, wish: Wish, now: float
+    ) -> None:
         """Take a re-INVITE or UPDATE within the leg's dialog; crossings are refused here."""
         core = self._core
         is_update = request.method == "UPDATE"
@@ -45,8 +49,14 @@ class Offers:
         dialog.refresh_target(request)
         core.register_hosts(leg)
         if is_update and sdp is None:
-            core.respond(transaction, 200, now, to_tag=leg.local_tag, extra=_contact_of(leg))
+            extra = _contact_of(leg)
+            if leg.state in CONFIRMED:
+                kept, leg.wish = leg.wish, wish  # a re-INVITE may be waiting meanwhile
+                extra = (*extra, *self._timers.answer_fields(leg, now))
+                leg.wish = kept
+            core.respond(transaction, 200, now, to_tag=leg.local_tag, extra=extra)
             return
+        leg.wish = wish
         leg.offer_in = transaction
         leg.offer_in_seq = request.cseq.number
         leg.is_offer_in_update = is_update
@@ -60,7 +70,8 @@ class Offers:
         if transaction is None:
             return
         leg.offer_in = None
-        extra = _contact_of(leg)
+        leg.local_sdp = sdp
+        extra = (*_contact_of(leg), *self._timers.answer_fields(leg, now))
         if leg.is_offer_in_update:
             self._core.respond(transaction, 200, now, to_tag=leg.local_tag, extra=extra, body=sdp)
         else:
@@ -96,13 +107,12 @@ class Offers:
         self, leg: Leg | None, transaction: ClientTransaction, response: Response, now: float
     ) -> None:
         """Take an answer to our re-INVITE or UPDATE; the leg may be gone or hung up already."""
-        is_reinvite = transaction.purpose is Purpose.REINVITE
         if response.status < 200:
-            if is_reinvite:
-                self._bound(transaction, now)
+            if transaction.purpose is Purpose.REINVITE:
+                self._core.bound(transaction, now)
             return
         if leg is not None and response.status < 300:
-            self._accepted(leg, transaction, response)
+            self._accepted(leg, transaction, response, now)
         elif leg is not None and leg.offer_out is transaction:
             self._refused(leg, transaction, response, now)
 
@@ -115,58 +125,45 @@ class Offers:
 
     def _send(self, leg: Leg, sdp: bytes, now: float, *, is_update: bool, retry_count: int) -> None:
         method, purpose = ("UPDATE", Purpose.UPDATE) if is_update else ("INVITE", Purpose.REINVITE)
-        extra = _contact_of(leg)
+        extra = (*_contact_of(leg), *self._timers.request_fields(leg))
         leg.offer_out = self._core.send_in_dialog(
             leg, method, purpose, now, extra=extra, body=sdp, retry_count=retry_count
         )
 
-    def _accepted(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
+    def _accepted(self, leg: Leg, transaction: ClientTransaction, response: Response, now: float) -> None:
         core = self._core
-        repeated = transaction.acks.get(response.to.tag or "")
-        if repeated is not None:
-            core.send(*repeated)
-            return
-        if leg.offer_out is transaction and leg.dialog is not None:
-            leg.dialog.refresh_target(response)
-            core.register_hosts(leg)
-        if transaction.purpose is Purpose.REINVITE:
-            extra = credentials_of(transaction.request)
-            self._sessions.acknowledge_2xx(leg, transaction, extra=extra)
-        if leg.offer_out is not transaction:
+        if not self._sessions.confirm(leg, transaction, response) or leg.offer_out is not transaction:
             return
         leg.offer_out = None
+        self._timers.answered(leg, response, now)
         sdp = body_sdp(response)
         if sdp is None:
             # An offer that got no answer has changed nothing.
             core.events.append(OfferRejected(leg=leg.id, status=488))
         else:
+            leg.local_sdp = transaction.request.body
             core.events.append(OfferAnswered(leg=leg.id, sdp=sdp))
 
     def _refused(self, leg: Leg, transaction: ClientTransaction, response: Response, now: float) -> None:
         leg.offer_out = None
-        status = response.status
-        if (
+        status, retry_count = response.status, transaction.retry_count
+        is_challenge_met = (
             status in CHALLENGES
             and leg.authenticator is not None
-            and leg.authenticator.accept(response, transaction.retry_count)
-        ):
+            and leg.authenticator.accept(response, retry_count)
+        )
+        if is_challenge_met or (status == 422 and self._timers.raise_interval(leg, response)):
             self._send(
                 leg,
                 transaction.request.body,
                 now,
                 is_update=transaction.purpose is Purpose.UPDATE,
-                retry_count=transaction.retry_count + 1,
+                retry_count=retry_count + is_challenge_met,
             )
             return
         self._core.events.append(OfferRejected(leg=leg.id, status=status))
         if status in {408, 481}:
             self._sessions.lose(leg, now, HangUpCause.PROTOCOL if status == 481 else HangUpCause.TRANSPORT)
-
-    def _bound(self, transaction: ClientTransaction, now: float) -> None:
-        """A re-INVITE that is only ever told to wait is given up after another 64*T1, as if never answered."""
-        if not transaction.is_bounded:
-            transaction.is_bounded = True
-            self._core.timers.set(now, self._core.timings.timeout_s, TimerName.CANCEL_WAIT, transaction)
 
     def _glare(self, leg: Leg, *, has_offer: bool, is_update: bool) -> int | None:
         """Return the status an offer gets that crosses another one; None when it may come in."""

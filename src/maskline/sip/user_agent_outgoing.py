@@ -16,6 +16,8 @@ from maskline.sip.user_agent_auth import CHALLENGES, Authenticator
 from maskline.sip.user_agent_core import Core
 from maskline.sip.user_agent_leg import Leg, LegState
 from maskline.sip.user_agent_messages import ALLOW, Items, build_cancel, credentials_of, user_text
+from maskline.sip.user_agent_refresh import SessionTimers
+from maskline.sip.user_agent_reliable import ReliableProvisionals, requires_100rel
 from maskline.sip.user_agent_session import Sessions, body_sdp, q850_of
 from maskline.sip.user_agent_types import OutgoingInvite
 
@@ -27,9 +29,13 @@ RETRY_AFTER_S_MAX = 86_400
 class OutgoingLegs:
     """Our INVITEs and what comes back for them."""
 
-    def __init__(self, core: Core, sessions: Sessions) -> None:
+    def __init__(
+        self, core: Core, sessions: Sessions, timers: SessionTimers, reliable: ReliableProvisionals
+    ) -> None:
         self._core = core
         self._sessions = sessions
+        self._timers = timers
+        self._reliable = reliable
 
     def originate(self, invite: OutgoingInvite, now: float) -> LegID:
         """Send an INVITE. Raises LocalProtocolError for fields this user agent may not send."""
@@ -44,6 +50,7 @@ class OutgoingLegs:
             call_id=core.new_call_id(),
             local_tag=core.token(),
             contact=core.writer.contact(invite.flow, user_text(invite.contact_user)),
+            min_se_s=core.settings.min_se_s,
         )
         if invite.credentials is not None:
             leg.authenticator = Authenticator(invite.credentials)
@@ -52,7 +59,7 @@ class OutgoingLegs:
             ("To", _address(invite.to_uri, None, "")),
             ("Call-ID", leg.call_id),
         )
-        extra: Items = (("Contact", leg.contact), ("Allow", ALLOW))
+        extra: Items = (("Contact", leg.contact), ("Allow", ALLOW), *self._timers.invite_fields(leg))
         if invite.asserted is not None:
             extra = (*extra, ("P-Asserted-Identity", _address(invite.asserted, None, "")))
         branch = core.branch()
@@ -85,6 +92,7 @@ class OutgoingLegs:
         """Answer the offer of a 2xx in its ACK."""
         if leg.state is LegState.UNACKNOWLEDGED and leg.invite_client is not None:
             leg.state = LegState.ESTABLISHED
+            leg.local_sdp = sdp
             extra = credentials_of(leg.invite_client.request)
             self._sessions.acknowledge_2xx(leg, leg.invite_client, sdp=sdp, extra=extra)
 
@@ -119,7 +127,8 @@ class OutgoingLegs:
         if tag is not None and tag not in leg.early and len(leg.early) < EARLY_COUNT_MAX:
             leg.early[tag] = self._dialog_of(leg, response)
             self._core.register_hosts(leg)
-        self._core.events.append(Progressed(leg=leg.id, status=response.status, sdp=body_sdp(response)))
+        if self._reliable.take(leg, response, now):
+            self._core.events.append(Progressed(leg=leg.id, status=response.status, sdp=body_sdp(response)))
 
     def _accepted(
         self, leg: Leg | None, transaction: ClientTransaction, response: Response, now: float
@@ -131,15 +140,18 @@ class OutgoingLegs:
             return
         is_waiting = leg is not None and leg.invite_client is transaction
         if leg is not None and is_waiting and leg.state is LegState.CALLING:
-            self._establish(leg, transaction, response)
+            self._establish(leg, transaction, response, now)
         elif leg is not None and is_waiting and leg.state is LegState.CANCELLING:
             self._end_crossed(leg, transaction, response, now)
         elif leg is None or leg.state is not LegState.UNACKNOWLEDGED or not _is_dialog(leg, tag):
             self._end_stray(transaction, response, now)
 
-    def _establish(self, leg: Leg, transaction: ClientTransaction, response: Response) -> None:
-        self._adopt(leg, response)
-        sdp = body_sdp(response)
+    def _establish(self, leg: Leg, transaction: ClientTransaction, response: Response, now: float) -> None:
+        dialog = self._adopt(leg, response)
+        self._timers.answered(leg, response, now)
+        # Given in a reliable provisional answer, the description need not be in the 2xx (RFC 3262, 5).
+        sdp = body_sdp(response) or dialog.answer
+        leg.local_sdp = transaction.request.body
         if transaction.request.body:
             leg.state = LegState.ESTABLISHED
             extra = credentials_of(transaction.request)
@@ -161,6 +173,7 @@ class OutgoingLegs:
         flow = transaction.flow
         tag = transaction.request.from_.tag or ""
         dialog = Dialog.from_response(transaction.request, response, local_tag=tag, contact="", flow=flow)
+        dialog.local_seq += transaction.prack_count
         for method in ("ACK", "BYE"):
             branch = core.branch()
             request = core.writer.request(
@@ -181,20 +194,35 @@ class OutgoingLegs:
     def _refused(self, leg: Leg, transaction: ClientTransaction, response: Response, now: float) -> None:
         if leg.state not in {LegState.CALLING, LegState.CANCELLING}:
             return
-        if (
-            leg.state is LegState.CALLING
-            and response.status in CHALLENGES
-            and leg.authenticator is not None
-            and leg.authenticator.accept(response, transaction.retry_count)
-        ):
-            self._retry(leg, leg.authenticator, transaction, now)
-            return
+        if leg.state is LegState.CALLING:
+            retry_count = transaction.retry_count
+            if (
+                response.status in CHALLENGES
+                and leg.authenticator is not None
+                and leg.authenticator.accept(response, retry_count)
+            ):
+                self._retry(leg, transaction, now, retry_count=retry_count + 1)
+                return
+            if self._is_amended(leg, transaction, response):
+                self._retry(leg, transaction, now, retry_count=retry_count)
+                return
         self._end(leg, response.status, response, now)
 
-    def _retry(
-        self, leg: Leg, authenticator: Authenticator, transaction: ClientTransaction, now: float
-    ) -> None:
-        """Send the INVITE again with credentials: same call, next number, new branch (22.2)."""
+    def _is_amended(self, leg: Leg, transaction: ClientTransaction, response: Response) -> bool:
+        """Whether the INVITE can be what this refusal asks for; once for each reason."""
+        match response.status:
+            case 421:
+                # Without an offer of ours the callee's would come in a provisional answer, too early for us.
+                is_possible = bool(transaction.request.body) and requires_100rel(response)
+                is_new, leg.is_100rel_wanted = not leg.is_100rel_wanted, True
+                return is_possible and is_new
+            case 422:
+                return self._timers.raise_interval(leg, response)
+            case _:
+                return False
+
+    def _retry(self, leg: Leg, transaction: ClientTransaction, now: float, *, retry_count: int) -> None:
+        """Send the INVITE again, amended: same call, next number, new branch (22.2)."""
         core = self._core
         old = transaction.request
         branch = core.branch()
@@ -205,16 +233,19 @@ class OutgoingLegs:
                     items.append((name, core.writer.via(leg.flow, branch)))
                 case "CSeq":
                     items.append((name, f"{old.cseq.number + 1} INVITE"))
-                case "Authorization" | "Proxy-Authorization":
+                case "Supported":
+                    items += self._timers.invite_fields(leg)
+                case "Authorization" | "Proxy-Authorization" | "Session-Expires" | "Min-SE":
                     pass
                 case _:
                     items.append((name, value))
-        items += authenticator.credentials("INVITE", old.uri, core.token())
+        if leg.authenticator is not None:
+            items += leg.authenticator.credentials("INVITE", old.uri, core.token())
         request = Request("INVITE", old.uri, type(old.headers)(items), old.body)
         leg.early.clear()
         leg.is_cancel_sent = False
         retry = core.clients.start(request, leg.flow, Purpose.INVITE, leg.id, now, branch=branch)
-        retry.retry_count = transaction.retry_count + 1
+        retry.retry_count = retry_count
         leg.invite_client = retry
 
     def _end(self, leg: Leg, status: int, response: Response | None, now: float) -> None:
@@ -229,18 +260,22 @@ class OutgoingLegs:
         )
         self._core.release(leg, now)
 
-    def _adopt(self, leg: Leg, response: Response) -> None:
+    def _adopt(self, leg: Leg, response: Response) -> Dialog:
         """Make the dialog of a 2xx the leg's own; the other early dialogs are no longer ours."""
         early = leg.early.get(response.to.tag or "")
         if early is None or not early.is_confirmed_by(response):
-            leg.dialog = self._dialog_of(leg, response)
+            dialog = self._dialog_of(leg, response)
             if early is not None:
-                # 13.2.2.4: only the route set is computed anew; what an early request counted goes on counting.
-                leg.dialog.remote_seq = early.remote_seq
+                # 13.2.2.4: only the route set is computed anew; what early requests counted goes on counting.
+                dialog.remote_seq = early.remote_seq
+                dialog.local_seq = early.local_seq
+                dialog.answer = early.answer
         else:
-            leg.dialog = early
+            dialog = early
+        leg.dialog = dialog
         leg.early.clear()
         self._core.register_hosts(leg)
+        return dialog
 
     def _dialog_of(self, leg: Leg, response: Response) -> Dialog:
         assert leg.invite_client is not None, "an answer belongs to our INVITE"

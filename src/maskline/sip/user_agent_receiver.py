@@ -18,6 +18,8 @@ from maskline.sip.user_agent_incoming import IncomingLegs
 from maskline.sip.user_agent_leg import CONFIRMED, Leg, LegState
 from maskline.sip.user_agent_messages import Items
 from maskline.sip.user_agent_offers import Offers
+from maskline.sip.user_agent_refresh import SessionTimers, wish_of
+from maskline.sip.user_agent_reliable import ReliableProvisionals
 from maskline.sip.user_agent_screening import Refusal, options_answer, screen_content, screen_method
 from maskline.sip.user_agent_session import Sessions, media_type
 
@@ -32,8 +34,19 @@ _LOOP: Final = Refusal(482)
 class Receiver:
     """Takes what arrives and gives it to its transaction, its leg, or an answer of its own."""
 
-    def __init__(self, core: Core, sessions: Sessions, offers: Offers, incoming: IncomingLegs) -> None:
+    def __init__(
+        self,
+        core: Core,
+        *,
+        sessions: Sessions,
+        offers: Offers,
+        incoming: IncomingLegs,
+        timers: SessionTimers,
+        reliable: ReliableProvisionals,
+    ) -> None:
         self._core = core
+        self._timers = timers
+        self._reliable = reliable
         self._sessions = sessions
         self._offers = offers
         self._incoming = incoming
@@ -202,8 +215,10 @@ class Receiver:
             refusal = Refusal(483)
         if refusal is None and len(core.legs) >= core.settings.leg_count_max:
             refusal = self._busy()
+        wish = wish_of(invite)
+        refusal = refusal or self._timers.check(wish)
         if refusal is None:
-            self._incoming.invite_received(invite, transaction, flow)
+            self._incoming.invite_received(invite, transaction, flow, wish)
         return refusal
 
     def _in_dialog(
@@ -216,7 +231,8 @@ class Receiver:
         if dialog.remote_seq is not None and seq <= dialog.remote_seq:
             return Refusal(500)
         dialog.remote_seq = seq
-        refusal = screen_content(request)
+        wish = wish_of(request)
+        refusal = screen_content(request) or self._timers.check(wish)
         if refusal is not None:
             return refusal
         match request.method:
@@ -231,8 +247,10 @@ class Receiver:
                     event = InfoReceived(leg=leg.id, content_type=media_type(request), body=request.body)
                     self._core.events.append(event)
                 return Refusal(200)
+            case "PRACK":
+                self._reliable.prack_received(leg, request, transaction, now)
             case _:
-                self._offers.offer_received(leg, request, transaction, now)
+                self._offers.offer_received(leg, request, transaction, wish, now)
         return None
 
     def _find_leg(self, request: Request, flow: Flow, *, is_trusted: bool) -> Leg | None:

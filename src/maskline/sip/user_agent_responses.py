@@ -9,6 +9,8 @@ from maskline.sip.user_agent_core import Core
 from maskline.sip.user_agent_leg import Leg
 from maskline.sip.user_agent_offers import Offers
 from maskline.sip.user_agent_outgoing import OutgoingLegs
+from maskline.sip.user_agent_refresh import SessionTimers
+from maskline.sip.user_agent_reliable import ReliableProvisionals
 from maskline.sip.user_agent_requests import Requests
 from maskline.sip.user_agent_session import Sessions
 
@@ -17,13 +19,23 @@ class Responses:
     """The user side of client transactions."""
 
     def __init__(
-        self, core: Core, sessions: Sessions, offers: Offers, outgoing: OutgoingLegs, requests: Requests
+        self,
+        core: Core,
+        *,
+        sessions: Sessions,
+        offers: Offers,
+        outgoing: OutgoingLegs,
+        requests: Requests,
+        timers: SessionTimers,
+        reliable: ReliableProvisionals,
     ) -> None:
         self._core = core
         self._sessions = sessions
         self._offers = offers
         self._outgoing = outgoing
         self._requests = requests
+        self._timers = timers
+        self._reliable = reliable
 
     def received(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """Take a response that a transaction passes on."""
@@ -32,6 +44,10 @@ class Responses:
                 self._outgoing.response_received(self._leg(transaction), transaction, response, now)
             case Purpose.REINVITE | Purpose.UPDATE:
                 self._offers.response_received(self._leg(transaction), transaction, response, now)
+            case Purpose.REFRESH:
+                self._timers.response_received(self._leg(transaction), transaction, response, now)
+            case Purpose.PRACK:
+                self._reliable.prack_answered(self._leg(transaction), transaction, response, now)
             case Purpose.BYE:
                 leg = self._leg(transaction)
                 if leg is not None and response.status >= 200:
@@ -53,10 +69,13 @@ class Responses:
             case Purpose.REINVITE | Purpose.UPDATE:
                 if leg is not None:
                     self._offers.failed(leg, transaction, status, now)
+            case Purpose.REFRESH:
+                if leg is not None:
+                    self._timers.failed(leg, transaction, status, now)
             case Purpose.BYE:
                 if leg is not None:
                     self._sessions.bye_answered(leg, transaction, None, now)
-            case Purpose.CANCEL:
+            case Purpose.CANCEL | Purpose.PRACK:
                 pass  # the wait for the INVITE's own answer is bounded already
             case Purpose.REQUEST:
                 self._requests.failed(transaction, status)

@@ -31,12 +31,10 @@ REFUSED_METHODS: Final[Mapping[str, Refusal]] = MappingProxyType(
         "SUBSCRIBE": _NOT_ALLOWED,
         "NOTIFY": _NOT_ALLOWED,
         "PUBLISH": _NOT_ALLOWED,
-        # We never send a reliable provisional answer, so there is none to acknowledge (RFC 3262, 3).
-        "PRACK": Refusal(481),
     }
 )
-SERVED_METHODS: Final = frozenset({"INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "INFO"})
-OPTION_TAGS: Final[frozenset[str]] = frozenset()
+SERVED_METHODS: Final = frozenset({"INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "INFO", "PRACK"})
+OPTION_TAGS: Final = frozenset({"timer", "100rel"})
 
 
 def screen_method(request: Request) -> Refusal | None:
@@ -53,7 +51,7 @@ def screen_content(request: Request) -> Refusal | None:
     unknown = [tag for tag in wanted if tag.lower() not in OPTION_TAGS]
     if unknown:
         return Refusal(420, (("Unsupported", ", ".join(unknown)),))
-    if request.body and request.method in {"INVITE", "UPDATE", "INFO"}:
+    if request.body and request.method in {"INVITE", "UPDATE", "INFO", "PRACK"}:
         accepted = DTMF_TYPES if request.method == "INFO" else (SDP_TYPE,)
         if media_type(request) not in accepted:
             return Refusal(415, (("Accept", ", ".join(accepted)),))
@@ -65,4 +63,4 @@ def screen_content(request: Request) -> Refusal | None:
 
 def options_answer() -> Items:
     """Return what OPTIONS is told: the same to everybody, whatever goes on here (11.2)."""
-    return ("Allow", ALLOW), ("Accept", SDP_TYPE), ("Supported", "")
+    return ("Allow", ALLOW), ("Accept", SDP_TYPE), ("Supported", ", ".join(sorted(OPTION_TAGS, reverse=True)))

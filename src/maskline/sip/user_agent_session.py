@@ -13,7 +13,7 @@ from maskline.sip.transaction_server import ServerTransaction
 from maskline.sip.user_agent_auth import CHALLENGES
 from maskline.sip.user_agent_core import Core
 from maskline.sip.user_agent_leg import CONFIRMED, Leg, LegState, Unacknowledged
-from maskline.sip.user_agent_messages import SDP_TYPE, Items, quoted_reason
+from maskline.sip.user_agent_messages import SDP_TYPE, Items, credentials_of, quoted_reason
 
 _Q850 = re.compile(r"Q\.850[ \t]*;(?:[^\"]*;)?[ \t]*cause[ \t]*=[ \t]*([0-9]{1,3})(?![0-9])", re.IGNORECASE)
 Q850_MAX = 127
@@ -96,6 +96,7 @@ class Sessions:
         """Send BYE; the leg is released when it is answered or not answered."""
         core = self._core
         core.stop_waiting_for_ack(leg)
+        core.stop_session_timer(leg)
         if leg.offer_in is not None:
             # The pending request of the peer still gets its answer (15.1.2).
             core.respond(leg.offer_in, 487, now, to_tag=leg.local_tag)
@@ -150,6 +151,20 @@ class Sessions:
         if not leg.is_hang_up_wanted:
             core.events.append(HungUp(leg=leg.id, cause=cause, q850=q850))
         core.release(leg, now)
+
+    def confirm(self, leg: Leg, transaction: ClientTransaction, response: Response) -> bool:
+        """Take a 2xx to our re-INVITE or UPDATE: its Contact, and its ACK; False for a copy of an earlier one."""
+        core = self._core
+        repeated = transaction.acks.get(response.to.tag or "")
+        if repeated is not None:
+            core.send(*repeated)
+            return False
+        if leg.state in CONFIRMED and leg.dialog is not None:
+            leg.dialog.refresh_target(response)
+            core.register_hosts(leg)
+        if transaction.request.method == "INVITE":
+            self.acknowledge_2xx(leg, transaction, extra=credentials_of(transaction.request))
+        return True
 
     def acknowledge_2xx(
         self, leg: Leg, transaction: ClientTransaction, *, sdp: bytes = b"", extra: Items = ()

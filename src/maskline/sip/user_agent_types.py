@@ -6,6 +6,7 @@ from typing import Any
 
 from maskline.sip.digest import Credentials
 from maskline.sip.events import Flow
+from maskline.sip.session_timer import MIN_SE_S_DEFAULT
 from maskline.sip.uri import SIPURI
 
 
@@ -25,6 +26,10 @@ class UserAgentSettings:
     t1_s: float = 0.5
     t2_s: float = 4.0
     t4_s: float = 5.0
+    session_expires_s: int = 1800
+    """How long a session lives without refresh, unless the peer wants less (RFC 4028, 7.1 recommends it)."""
+    min_se_s: int = MIN_SE_S_DEFAULT
+    """The shortest such time a peer may ask for."""
     leg_count_max: int = 10_000
     """Further INVITEs get 503: a switch process carries hundreds of calls, so this is a fuse, not a quota."""
     transaction_count_max: int = 200_000
