@@ -11,7 +11,8 @@ from pathlib import Path
 from maskline.config import Settings, load_settings
 from maskline.demo.client import MaskingClient
 from maskline.demo.main import A_NUMBER, B_NUMBER
-from maskline.wiring import render_banner, run_service
+from maskline.banner import render_banner
+from maskline.wiring import run_service
 
 
 def settings_of(directory: Path) -> Settings:

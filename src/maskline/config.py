@@ -255,6 +255,12 @@ class Settings(BaseSettings):
     recording_free_mb_min: int = Field(
         1024, ge=0, le=10_000_000, description="Free disk space (MB) below which no further call is recorded."
     )
+    drain_s: int = Field(
+        60,
+        ge=0,
+        le=86_400,
+        description="Seconds that running calls may go on after SIGTERM while new ones hear 503.",
+    )
     log_level: LogLevel = Field(LogLevel.INFO, description="Least severe events logged.")
     log_format: LogFormat = Field(LogFormat.AUTO, description="auto, json or console.")
 

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from maskline.demo.main import run_demo
-from maskline.engine import call as call_driver
-from maskline.engine import leg_b
+from maskline.engine import call_dialler, leg_b
 
 
 async def test_demo_proves_a_masked_call() -> None:
@@ -25,7 +24,7 @@ async def test_demo_notices_a_leak(monkeypatch: pytest.MonkeyPatch) -> None:
         invite = real(**given)
         return replace(invite, to_uri=replace(invite.to_uri, params=(("note", "Rao"),)))
 
-    monkeypatch.setattr(call_driver, "build_leg_b", leaking)
+    monkeypatch.setattr(call_dialler, "build_leg_b", leaking)
     lines: list[str] = []
     assert not await run_demo(lines.append)
     assert any("FAIL" in line and "Asha Rao's number, name or address" in line for line in lines)
@@ -38,7 +37,7 @@ async def test_demo_notices_a_wrong_number(monkeypatch: pytest.MonkeyPatch) -> N
     def unmasked(**given: Any) -> Any:
         return real(**(given | {"number": "+919812300001"}))
 
-    monkeypatch.setattr(call_driver, "build_leg_b", unmasked)
+    monkeypatch.setattr(call_dialler, "build_leg_b", unmasked)
     lines: list[str] = []
     assert not await run_demo(lines.append)
     assert any("FAIL" in line and "shown the virtual number" in line for line in lines)

@@ -80,3 +80,36 @@ def test_stopped_switch_ends_its_calls(stage: Stage) -> None:
     assert ground.process.returncode == 0
     check_ended(stage, caller, callee, [("us", "switch-restarted")])
     assert ground.errors_in_logs() == []
+
+
+def test_draining_service_lets_its_calls_end(stage: Stage) -> None:
+    """After SIGTERM a running call goes on to its own end, a new one hears 503, and then the service is gone."""
+    ground = stage.ground
+    ground.add_session(stage.carrier)
+    callee = stage.uas("uas_hangs_up", values={"talk_ms": "1500"})
+    caller = stage.uac("uac_is_hung_up")
+    wait_for(lambda: [text for text in caller.sent() if text.method == "ACK"], 8.0, "the call is answered")
+    ground.drain()
+    wait_for(lambda: "service.draining" in ground.log, 2.0, "it drains")
+    elsewhere = (stage.carrier.uac[0], 5099)
+    stage.uac("uac_refused", values={"status": "503"}, local=elsewhere).wait()
+    caller.wait()
+    callee.wait()
+    assert ground.process is not None
+    assert ground.process.wait(10.0) == 0
+    assert ground.wait_for_records(stage.carrier.virtual) == [("success", "callee-hung-up")]
+    assert ground.live_call_count() == 0
+    assert ground.errors_in_logs() == []
+
+
+def test_second_signal_ends_a_draining_service_at_once(stage: Stage) -> None:
+    """Whoever asks twice does not want to wait: the call is ended as by a stop."""
+    ground = stage.ground
+    ground.add_session(stage.carrier)
+    caller, callee = talking(stage)
+    ground.drain()
+    wait_for(lambda: "service.draining" in ground.log, 2.0, "it drains")
+    ground.drain()
+    check_ended(stage, caller, callee, [("us", "switch-restarted")])
+    assert ground.process is not None
+    assert ground.process.wait(10.0) == 0

@@ -270,15 +270,20 @@ class Ground:
         return kept | {f"MASKLINE_{name}": value for name, value in ours.items()}
 
     def stop(self) -> None:
-        """Stop the service as an operator would; the test fails where it does not end by itself."""
+        """Stop the service as an operator would with Ctrl-C; the test fails where it does not end by itself."""
         if self.process is None or self.process.poll() is not None:
             return
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(signal.SIGINT)
         try:
             self.process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self.kill()
             raise
+
+    def drain(self) -> None:
+        """Tell the service to take no new calls and end with those that run."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """Kill the service as a power cut would: it gets no chance to say anything."""

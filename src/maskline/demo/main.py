@@ -20,7 +20,8 @@ from maskline.demo.checks import Checks, needles_of
 from maskline.demo.client import MaskingClient
 from maskline.demo.phone import Phone, Timings
 from maskline.engine.runner import AsyncioRunner
-from maskline.wiring import Service, run_service
+from maskline.parts import Service
+from maskline.wiring import run_service
 
 TALK_S = 0.8  # enough for a tone to be told from another, and from silence
 DEMO_TIMEOUT_S = 28.0

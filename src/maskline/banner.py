@@ -1,0 +1,32 @@
+"""What an operator wants to see first; with the sandbox, what to type next."""
+
+from maskline.config import Address
+from maskline.parts import Service
+
+
+def render_banner(service: Service) -> str:
+    """What an operator wants to see first; with the sandbox, what to type next."""
+    host, port = service.http_address
+    lines = [f"Maskline   http://{host}:{port}   SIP {Address(*service.sip_address)}"]
+    account = service.account
+    if account is None or service.sandbox_address is None:
+        return lines[0]
+    token = account.token.reveal()
+    url = f"http://{host}:{port}/v1/Account/{account.auth_id}/Masking/Session/"
+    body = '{"first_party": "+919812300001", "second_party": "+919812300002"}'
+    return "\n".join(
+        (
+            *lines,
+            "",
+            f"  auth id     {account.auth_id}",
+            f"  auth token  {token}",
+            f"  numbers     {' '.join(service.numbers)}",
+            f"  phones      register at {Address(*service.sandbox_address)} over UDP; user name: a phone number",
+            "",
+            "Create a masking session:",
+            f"  curl -u {account.auth_id}:{token} -H 'Content-Type: application/json' \\",
+            f"    -d '{body}' {url}",
+            "",
+            "Then dial the virtual number it answers with from either phone. Ctrl-C stops.",
+        )
+    )

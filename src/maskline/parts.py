@@ -1,0 +1,195 @@
+"""The parts of a process, each built from its settings; `wiring` puts them together."""
+
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskline.api.ports import HealthCheck
+from maskline.clock import Clock
+from maskline.config import RecordingChannels, Settings
+from maskline.core.inventory import Account
+from maskline.core.numbers import DID
+from maskline.engine.media_client import MediaRelay
+from maskline.engine.media_types import EngineSettings, Family
+from maskline.engine.ports import PromptSource
+from maskline.engine.runner import AsyncioRunner
+from maskline.engine.sandbox import SandboxSocket
+from maskline.engine.sandbox_carrier import SandboxCarrier
+from maskline.engine.sip_sockets import SipSockets
+from maskline.engine.switch import Switch
+from maskline.engine.switch_settings import SwitchLimits, SwitchSettings
+from maskline.engine.switch_store import WorkflowStore
+from maskline.outbound.client import OutboundClient
+from maskline.prompts.library import PromptLibrary
+from maskline.recordings.converter import ProcessConverter
+from maskline.recordings.spool import Spool
+from maskline.recordings.storage import RecordingStorage, open_storage, parse_place
+from maskline.recordings.worker import RecordingWorker, WorkerSettings
+from maskline.store.setup import init_database, open_store
+from maskline.store.thread import StoreThreads
+from maskline.workflows.expire_masking_sessions import load_next_session_end
+from maskline.workflows.prepare_sandbox import prepare_sandbox
+
+SWITCH_ID = "switch"  # one switch per database until roles run apart
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+MB = 1_000_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """A running service and where it is reached."""
+
+    switch: Switch
+    relay: MediaRelay
+    http_address: tuple[str, int]
+    sip_address: tuple[str, int]
+    sandbox_address: tuple[str, int] | None = None
+    account: Account | None = None  # the demo account, with the sandbox
+    numbers: tuple[DID, ...] = ()
+
+
+def open_threads(settings: Settings, stack: AsyncExitStack) -> StoreThreads:
+    """Open the database, making one where SQLite has none yet; closed with `stack`."""
+    url = settings.effective_database_url
+    if url.startswith("sqlite"):
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        init_database(url, settings.effective_key_file)
+    store = open_store(url, settings.effective_key_file)
+    stack.callback(store.close)
+    threads = StoreThreads(store)
+    stack.push_async_callback(threads.close)
+    return threads
+
+
+def engine_settings(settings: Settings) -> EngineSettings:
+    """Say where the relay listens, captures, and finds prompts."""
+
+    def by_family(hosts: tuple[str, ...]) -> dict[Family, str]:
+        return {Family.V6 if ":" in host else Family.V4: host for host in hosts}
+
+    return EngineSettings(
+        bind=by_family(settings.rtp_bind),
+        advertise=by_family(settings.effective_rtp_advertise),
+        port_first=settings.rtp_ports.first,
+        port_last=settings.rtp_ports.last,
+        spool=str(_spool_directory(settings)),
+        prompt_dirs=(str(_prompt_directory(settings)),),
+        calls_max=settings.calls_max,
+    )
+
+
+def _spool_directory(settings: Settings) -> Path:
+    return settings.data_dir.resolve() / "spool"
+
+
+def _prompt_directory(settings: Settings) -> Path:
+    return settings.data_dir.resolve() / "prompts"
+
+
+def open_outbound(settings: Settings, *, sandbox: bool) -> OutboundClient:
+    """Make the client for outgoing requests; with the sandbox it may reach this machine itself."""
+    allowed = (*settings.outbound_allowed_networks, *(LOOPBACK if sandbox else ()))
+    return OutboundClient(allowed_networks=allowed)
+
+
+def open_prompts(settings: Settings, outbound: OutboundClient, stack: AsyncExitStack) -> PromptLibrary:
+    """Open the library of prompts; closed with `stack`."""
+    prompts = PromptLibrary(_prompt_directory(settings), outbound)
+    stack.push_async_callback(prompts.close)
+    return prompts
+
+
+def open_recordings(settings: Settings) -> RecordingStorage:
+    """Open the place where recordings are kept. Raises ConfigError, StorageError."""
+    place = parse_place(
+        settings.recording_storage,
+        directory=settings.data_dir / "recordings",
+        endpoint_url=settings.recording_s3_endpoint,
+        region=settings.recording_s3_region,
+    )
+    return open_storage(place)
+
+
+def build_recording_worker(
+    settings: Settings, storage: RecordingStorage, threads: StoreThreads, clock: Clock
+) -> RecordingWorker:
+    """Make what turns captures into recordings."""
+    return RecordingWorker(
+        store=threads,
+        clock=clock,
+        storage=storage,
+        spool=Spool(_spool_directory(settings), free_bytes_min=settings.recording_free_mb_min * MB),
+        converter=ProcessConverter(),
+        settings=WorkerSettings(
+            switch_id=SWITCH_ID, is_mono=settings.recording_channels is RecordingChannels.MONO
+        ),
+    )
+
+
+def build_switch(
+    settings: Settings,
+    *,
+    sockets: SipSockets,
+    store: WorkflowStore,
+    relay: MediaRelay,
+    prompts: PromptSource,
+    runner: AsyncioRunner,
+    has_recording_room: Callable[[], bool],
+) -> Switch:
+    """Make the switch."""
+    advertised = [
+        (told.host, told.port or sockets.local["udp", ":" in bound.host][1])
+        for told, bound in zip(settings.effective_sip_advertise, settings.sip_bind, strict=True)
+    ]
+    return Switch(
+        SwitchSettings(
+            local=sockets.local,
+            advertised=advertised[0],
+            advertised_v6=next((told for told in advertised if ":" in told[0]), None),
+            limits=SwitchLimits(
+                call_count_max=settings.calls_max, new_calls_per_s_max=settings.new_calls_per_s_max
+            ),
+        ),
+        store=store,
+        relay=relay,
+        prompts=prompts,
+        runner=runner,
+        clock=runner,
+        random_bytes=os.urandom,
+        send=sockets.send,
+        close_flow=sockets.close_flow,
+        has_recording_room=has_recording_room,
+    )
+
+
+async def start_sandbox(service: Service, socket: SandboxSocket, threads: StoreThreads, clock: Clock) -> None:
+    """Prepare the demo account and let the sandbox's carrier serve its numbers."""
+    prepared = await threads.write(prepare_sandbox, socket.address, clock.now())
+    service.sandbox_address, service.account, service.numbers = (
+        socket.address,
+        prepared.account,
+        prepared.numbers,
+    )
+    socket.carrier = SandboxCarrier(
+        address=socket.address, switch=service.sip_address, country=prepared.account.country
+    )
+
+
+def check_database(threads: StoreThreads) -> HealthCheck:
+    """Make the check that the database answers."""
+
+    async def check() -> None:
+        await threads.read(load_next_session_end)
+
+    return check
+
+
+def check_media(relay: MediaRelay) -> HealthCheck:
+    """Make the check that the relay answers."""
+
+    async def check() -> None:
+        await relay.list()
+
+    return check
