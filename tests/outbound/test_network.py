@@ -33,6 +33,9 @@ class RecordingNetwork(httpcore.AsyncNetworkBackend):
         self._answering = frozenset(answering)
         self._is_hanging = is_hanging
 
+    async def sleep(self, seconds: float) -> None:
+        """Wait for nothing."""
+
     async def connect_tcp(
         self, host: str, port: int, *args: Any, **options: Any
     ) -> httpcore.AsyncNetworkStream:

@@ -67,8 +67,9 @@ class OutboundClient:
         self._turns = asyncio.Semaphore(
             connections_max
         )  # first come, first served; the pool never has a queue
+        self._network = network or httpcore.AnyIOBackend()
         pinned = PinnedNetwork(
-            network or httpcore.AnyIOBackend(),
+            self._network,
             resolver or self._own_resolver or SystemResolver(),
             self._allowed,
         )
@@ -81,7 +82,8 @@ class OutboundClient:
         )
 
     async def __aenter__(self) -> Self:
-        """Return the client itself."""
+        """Return the client itself, with all modules loaded that the first request would stop everybody for."""
+        await self._network.sleep(0)
         return self
 
     async def __aexit__(

@@ -55,7 +55,7 @@ class Unusable(Exception):  # noqa: N818
 
 def give_up_powers() -> None:
     """Leave this process nothing but memory, time and the descriptors it has, all bounded."""
-    os.nice(10)  # calls come first
+    os.nice(5)  # calls come first, but a caller waits for this too
     for kind, limit in (
         (resource.RLIMIT_AS, MEMORY_BYTES_MAX),
         (resource.RLIMIT_CPU, CPU_S_MAX),
