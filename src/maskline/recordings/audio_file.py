@@ -92,14 +92,19 @@ class Mp3File:
         self._stream: Any = self._container.add_stream("libmp3lame", rate=SAMPLE_RATE_HZ)
         self._stream.bit_rate = _MP3_BIT_RATE[channel_count]
         self._stream.layout = self._layout
+        self._channel_count = channel_count
+        self._is_empty = True
 
     def write(self, samples: NDArray[np.int16]) -> None:
         """Append samples."""
+        self._is_empty = False
         frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout=self._layout)
         frame.sample_rate = SAMPLE_RATE_HZ
         self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
         """Write the last frames and the tag with the exact length."""
+        if self._is_empty:  # no player opens a file without a frame
+            self.write(np.zeros((1, self._channel_count), dtype=np.int16))
         self._container.mux(self._stream.encode(None))
         self._container.close()
