@@ -52,7 +52,7 @@ def a_delivery(**changed: Any) -> LeasedDelivery:
     """The first attempt at a callback by POST."""
     delivery = LeasedDelivery(
         id=11,
-        message_id="msg_0123456789abcdef0123456789abcdef",
+        message_id="0c3ff0a5-4c6e-4f0e-9d0e-2b1f6a7c8d9e",
         receiver="r" * 32,
         dialect=Dialect.PLIVO,
         url="https://app.example.com/cb",

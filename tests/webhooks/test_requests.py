@@ -69,10 +69,10 @@ def test_native_is_json_signed_by_the_standard() -> None:
     assert request.method == "POST"
     assert request.body is not None
     assert request.headers == {
-        "webhook-id": "msg_0123456789abcdef0123456789abcdef",
+        "webhook-id": "0c3ff0a5-4c6e-4f0e-9d0e-2b1f6a7c8d9e",
         "webhook-timestamp": str(NOW // 1_000_000),
         "webhook-signature": sign_standard(
-            Secret(SECRET), "msg_0123456789abcdef0123456789abcdef", NOW // 1_000_000, request.body.decode()
+            Secret(SECRET), "0c3ff0a5-4c6e-4f0e-9d0e-2b1f6a7c8d9e", NOW // 1_000_000, request.body.decode()
         ),
         "Content-Type": "application/json",
     }

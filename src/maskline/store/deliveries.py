@@ -3,6 +3,7 @@
 What is pending or leased is told by what is NULL (`finished_at`, `lease_until`), as the indexes are.
 """
 
+import uuid
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Select, and_, bindparam, case, func, literal_column, not_, or_, select, update
@@ -340,7 +341,7 @@ def reclaim_own(tx: Tx, worker_id: str, now: int) -> int:
 
 
 def _draw_message_id(tx: Tx) -> str:
-    return "msg_" + tx.random_bytes(16).hex()
+    return str(uuid.UUID(bytes=tx.random_bytes(16), version=4))
 
 
 def _try_to_load(tx: Tx, id_: int, worker_id: str, lease_until: int) -> LeasedDelivery | str:

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -16,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from maskline.clock import Clock
 from maskline.core.delivery import DeliveryState, FinishedAttempt, LeasedDelivery
 from maskline.core.masking import MICROSECONDS
+from maskline.errors import AppError
 from maskline.outbound.types import (
     FailureReason,
     OutboundFailed,
@@ -51,6 +53,17 @@ RESPONSE_BYTES_MAX: Final = 16_384
 WRITE_ATTEMPT_COUNT_MAX: Final = 5
 """Tries to write down an outcome; after that the lease lapses and the delivery is made again."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often the worker looks for what nobody told it of. Seconds."""
+
+    poll_s: float = POLL_S
+    reclaim_every_s: float = RECLAIM_EVERY_S
+    prune_every_s: float = PRUNE_EVERY_S
+
+
+_PACE: Final = Pace()
 _CONNECT_FAILURES: Final = frozenset({FailureReason.DNS, FailureReason.CONNECT, FailureReason.TLS})
 _FINAL_REFUSALS: Final = frozenset({RefusalReason.URL, RefusalReason.SCHEME, RefusalReason.PORT})
 
@@ -72,6 +85,7 @@ class DeliveryWorker:
         public_url: str,
         registry: CollectorRegistry | None = None,
         slots: Slots | None = None,
+        pace: Pace = _PACE,
         mono_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -82,6 +96,7 @@ class DeliveryWorker:
         self._public_url = public_url
         self._metrics = WebhookMetrics(registry or CollectorRegistry())
         self._slots = slots or Slots()
+        self._pace = pace
         self._mono_s = mono_s
         self._wake = asyncio.Event()
 
@@ -92,8 +107,8 @@ class DeliveryWorker:
     async def run(self) -> None:
         """Run until cancelled; requests under way are dropped then, and made again by the successor."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._housekeep(RECLAIM_EVERY_S, self._reclaim))
-            group.create_task(self._housekeep(PRUNE_EVERY_S, self._prune))
+            group.create_task(self._housekeep(self._pace.reclaim_every_s, self._reclaim))
+            group.create_task(self._housekeep(self._pace.prune_every_s, self._prune))
             has_taken_over = False
             while True:
                 try:
@@ -101,13 +116,13 @@ class DeliveryWorker:
                         await self._take_over()
                         has_taken_over = True
                     did_something = await self._round(group)
-                except Exception:  # noqa: BLE001  # whatever it was, the next round may be better
-                    _log.exception("webhooks.round_failed")
+                except Exception as error:  # noqa: BLE001  # whatever it was, the next round may be better
+                    _report("webhooks.round_failed", error)
                     await asyncio.sleep(FAILURE_PAUSE_S)
                     continue
                 if not did_something:
                     with suppress(TimeoutError):
-                        async with asyncio.timeout(POLL_S):
+                        async with asyncio.timeout(self._pace.poll_s):
                             await self._wake.wait()
 
     async def _take_over(self) -> None:
@@ -205,8 +220,8 @@ class DeliveryWorker:
         for _ in range(WRITE_ATTEMPT_COUNT_MAX):
             try:
                 is_kept = await self._store.write(finish_delivery, attempt, self._clock.now())
-            except Exception:  # noqa: BLE001  # the database may be away; the lease says for how long it matters
-                _log.exception("webhook.unwritten", delivery_id=delivery.message_id)
+            except Exception as error:  # noqa: BLE001  # the lease says for how long it matters
+                _report("webhook.unwritten", error, delivery_id=delivery.message_id)
                 await asyncio.sleep(FAILURE_PAUSE_S)
                 continue
             if not is_kept:
@@ -218,8 +233,8 @@ class DeliveryWorker:
             await asyncio.sleep(period_s)
             try:
                 await work()
-            except Exception:  # noqa: BLE001  # the next time may be better
-                _log.exception("webhooks.housekeeping_failed")
+            except Exception as error:  # noqa: BLE001  # the next time may be better
+                _report("webhooks.housekeeping_failed", error)
 
     async def _reclaim(self) -> None:
         count = await self._store.write(reclaim_deliveries, self._clock.now())
@@ -231,3 +246,11 @@ class DeliveryWorker:
         for _ in range(PRUNE_ROUND_COUNT_MAX):
             if not await self._store.write(prune_deliveries, self._clock.now()):
                 return
+
+
+def _report(event: str, error: Exception, **context: str) -> None:
+    """Log a failure: one line when the database cannot be used, which may last, and all there is of a bug."""
+    if isinstance(error, AppError):
+        _log.warning(event, code=error.code, **context)
+    else:
+        _log.error(event, exc_info=error, **context)
