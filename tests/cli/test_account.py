@@ -83,3 +83,39 @@ def test_empty_list_says_so(ready: Maskline) -> None:
     """For people; programs get an empty array."""
     assert ready("account", "list").out == "There are no accounts.\n"
     assert ready("account", "list", "--json").json == []
+
+
+def test_set_changes_what_is_given(ready: Maskline) -> None:
+    """Each setting by itself, by name or auth id; without any it only shows them."""
+    ready("account", "create", "demo", "--auth-id", AUTH_ID)
+    assert ready("account", "set", "demo", "--json").json["refusal_prompt"] == "none"
+    url = "https://example.test/closed.mp3"
+    assert ready("account", "set", "demo", "--refusal-prompt", url, "--json").json["refusal_prompt"] == url
+    changed = ready("account", "set", AUTH_ID, "--strict-pins", "--json").json
+    assert (changed["refusal_prompt"], changed["strict_pins"]) == (url, True)
+    assert ready("account", "list", "--json").json == [changed]
+    assert ready("account", "set", "demo", "--refusal-prompt", "built-in", "--no-strict-pins").code == 0
+    told = ready("account", "set", "demo").out
+    assert re.search(r"^refusal_prompt +built-in\nstrict_pins +no$", told, re.MULTILINE)
+    assert (
+        ready("account", "set", "demo", "--refusal-prompt", "none", "--json").json["refusal_prompt"] == "none"
+    )
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["", "ftp://a.test/x.mp3", "https://", "https://a.test/a b", "http://a:0/", "http://[/", "x" * 1001],
+)
+def test_refusal_prompts_are_urls(ready: Maskline, prompt: str) -> None:
+    """What cannot be fetched is refused when it is set, not when somebody calls."""
+    ready("account", "create", "demo")
+    result = ready("account", "set", "demo", "--refusal-prompt", prompt)
+    assert result.code == 2
+    assert "refusal-prompt" in result.err
+
+
+def test_set_needs_an_account(ready: Maskline) -> None:
+    """A name nobody has is told."""
+    result = ready("account", "set", "nobody")
+    assert result.code == 1
+    assert "nobody" in result.err

@@ -62,12 +62,13 @@ def test_order_is_a_deterministic_permutation(
 
 
 def _facts(*counts: int, had_pin_clash: bool = False) -> PoolFacts:
-    usable, matching, unoccupied, compatible = counts
+    usable, matching, unoccupied, compatible, *rest = counts
     return PoolFacts(
         usable_count=usable,
         matching_count=matching,
         unoccupied_count=unoccupied,
         compatible_count=compatible,
+        unguessable_count=rest[0] if rest else compatible,
         had_pin_clash=had_pin_clash,
     )
 
@@ -79,6 +80,7 @@ def _facts(*counts: int, had_pin_clash: bool = False) -> PoolFacts:
         (_facts(3, 0, 0, 0), ExhaustionReason.NO_COUNTRY_MATCH, 1),
         (_facts(3, 2, 0, 0), ExhaustionReason.PARTIES_BUSY, 3),
         (_facts(3, 2, 1, 0), ExhaustionReason.STRANGERS_CLASH, 3),
+        (_facts(3, 2, 1, 1, 0), ExhaustionReason.PINS_GUESSABLE, 3),
         (_facts(3, 2, 1, 1, had_pin_clash=True), ExhaustionReason.PINS_TAKEN, 3),
         (_facts(3, 2, 1, 1), ExhaustionReason.CONTENDED, 2),
     ],

@@ -1,3 +1,4 @@
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
@@ -14,6 +15,8 @@ from maskline.core.pin import (
     count_wrong,
     decide_wait_until,
     is_locked,
+    pin_weight,
+    pin_weight_max,
 )
 
 S = 1_000_000
@@ -72,6 +75,15 @@ def test_a_partys_wait_is_bounded(wrong_count: int, retry_count: int) -> None:
     until = decide_wait_until(PartyTries(wrong_count, 0), retry_count=retry_count)
     assert 0 <= until <= PIN_LIMITS.delay_s_max * S
     assert decide_wait_until(None, retry_count=retry_count) == 0
+
+
+@given(st.lists(st.integers(4, 15), max_size=40))
+def test_weights_are_exact_where_chances_are_rounded(lengths: list[int]) -> None:
+    """What strict PINs allow on a number is what keeps a day's guessing at or below one in a hundred."""
+    is_allowed = sum(pin_weight(length) for length in lengths) <= pin_weight_max()
+    chance = sum(Fraction(1440, 10**length) for length in lengths)
+    assert is_allowed is (chance <= Fraction(1, 100))
+    assert chance_a_day(tuple(lengths)) == pytest.approx(float(min(chance, 1)))
 
 
 def test_chance_of_a_guess() -> None:

@@ -23,6 +23,7 @@ def _insert(tx: Tx, /, session_id: str, **changed: Any) -> bool:
         "free_at": NOW + 20,
         "pin_hash": None,
         "answers_strangers": False,
+        "pin_length": None,
     }
     return bindings.insert_binding(tx, **(columns | changed))
 

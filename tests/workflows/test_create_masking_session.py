@@ -18,7 +18,7 @@ from maskline.core.masking import (
 from maskline.core.numbers import E164
 from maskline.core.secret import Secret
 from maskline.store.engine import Store
-from maskline.workflows.accounts import create_subaccount
+from maskline.workflows.accounts import change_account, create_subaccount
 from maskline.workflows.create_masking_session import create_masking_session
 from maskline.workflows.end_masking_session import end_masking_session
 from maskline.workflows.load_masking_session import load_masking_session
@@ -325,3 +325,27 @@ def test_health_and_draining_are_respected(world: World) -> None:
     poke(world.store, "UPDATE virtual_number SET health = 'unhealthy' WHERE number = ?", virtual(0))
     poke(world.store, "UPDATE virtual_number SET draining_at = 1 WHERE number = ?", virtual(1))
     assert world.create(1, 2).virtual_number == virtual(2)
+
+
+def test_strict_pins_are_hard_to_guess(store: Store) -> None:
+    """A number takes PIN sessions as long as a day of guessing has at most 1 %: three of six digits, then the next."""
+    world = World(store, number_count=2)
+    plain = world.account
+    strict = store.run(change_account, plain, has_strict_pins=True)
+
+    def ask(index: int, pin: PinSettings | None) -> object:
+        return world.ask(index, 100 + index, account=strict, pin=pin, expires_in_s=60)
+
+    six = PinSettings(is_generated=True, length=6)
+    taken = [ask(index, six) for index in range(6)]
+    assert [it.session.virtual_number for it in taken if isinstance(it, SessionCreated)] == [
+        virtual(0)
+    ] * 3 + [virtual(1)] * 3
+    assert _exhausted(ask(10, six)) is ExhaustionReason.PINS_GUESSABLE
+    given = PinSettings(first=Secret("1234567890"), second=Secret("12345678901"))
+    assert isinstance(ask(11, given), SessionCreated)
+    assert isinstance(ask(12, None), SessionCreated)
+    world.now += 60 * SECOND
+    assert _exhausted(ask(13, PinSettings(is_generated=True, length=4))) is ExhaustionReason.PINS_GUESSABLE
+    assert isinstance(ask(14, six), SessionCreated)
+    assert isinstance(world.ask(15, 115, account=plain, pin=PinSettings(is_generated=True)), SessionCreated)

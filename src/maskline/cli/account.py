@@ -3,18 +3,29 @@
 import re
 import sys
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from cyclopts import App, Parameter
 
-from maskline.cli.context import Context
+from maskline.cli.context import Context, found
 from maskline.clock import to_datetime
 from maskline.core.inventory import Account, AllocationPolicy, CooloffScope, NewAccount
+from maskline.core.routing import BUILT_IN
 from maskline.core.secret import Secret
 from maskline.errors import InputError, RefusedError
-from maskline.workflows.accounts import AccountExists, create_account, list_accounts
+from maskline.store.engine import Tx
+from maskline.workflows.accounts import (
+    AccountExists,
+    change_account,
+    create_account,
+    list_accounts,
+    load_account,
+)
 
 NAME_LENGTH_MAX = 100
+URL_LENGTH_MAX = 1_000
+NO_PROMPT = "none"
 SECRET_LENGTH_MAX = 200  # of a line on standard input
 
 # Official Plivo clients refuse ids of any other form.
@@ -81,6 +92,29 @@ def add_commands(app: App, context: Context) -> None:
             f"auth_token  {token}",
         )
 
+    @group.command(name="set")
+    def change(
+        name: str,
+        /,
+        *,
+        refusal_prompt: str | None = None,
+        strict_pins: bool | None = None,
+    ) -> None:
+        """Show or change what holds for all of an account's numbers.
+
+        Args:
+            name: Name or auth id of the account.
+            refusal_prompt: What callers hear who are refused: a URL of an mp3 or wav, built-in, or none.
+            strict_pins: Put no more PIN sessions on a number than keep a day of guessing below 1 %.
+        """
+        account = context.run(_change, name, _check_prompt(refusal_prompt), strict_pins=strict_pins)
+        context.answer(
+            _describe(account),
+            f"account         {account.name}",
+            f"refusal_prompt  {account.refusal_prompt_url or NO_PROMPT}",
+            f"strict_pins     {'yes' if account.has_strict_pins else 'no'}",
+        )
+
     @group.command(name="list")
     def list_all() -> None:
         """List accounts, without their tokens."""
@@ -88,6 +122,28 @@ def add_commands(app: App, context: Context) -> None:
         context.answer_table(
             rows, ("name", "auth_id", "country", "timezone", "policy"), "There are no accounts."
         )
+
+
+def _change(tx: Tx, name: str, refusal_prompt_url: str | None, *, strict_pins: bool | None) -> Account:
+    account = found(load_account(tx, name=name) or load_account(tx, auth_id=name), "account", name)
+    return change_account(tx, account, refusal_prompt_url=refusal_prompt_url, has_strict_pins=strict_pins)
+
+
+def _check_prompt(text: str | None) -> str | None:
+    if text is None or text == BUILT_IN:
+        return text
+    if text == NO_PROMPT:
+        return ""
+    try:
+        parts = urlsplit(text)
+        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url or not text.isprintable() or " " in text or len(text) > URL_LENGTH_MAX:
+        expected = f"an http or https URL of at most {URL_LENGTH_MAX} characters, {BUILT_IN} or {NO_PROMPT}"
+        msg = f"--refusal-prompt: expected {expected}"
+        raise InputError(msg)
+    return text
 
 
 def check_name(name: str) -> str:
@@ -137,5 +193,7 @@ def _describe(account: Account) -> dict[str, object]:
         "timezone": account.timezone,
         "policy": account.policy.value,
         "cooloff_scope": account.cooloff_scope.value,
+        "refusal_prompt": account.refusal_prompt_url or NO_PROMPT,
+        "strict_pins": account.has_strict_pins,
         "created_at": to_datetime(account.created_at).isoformat(),
     }

@@ -34,6 +34,8 @@ class ExhaustionReason(StrEnum):
     """On every one, one of the parties has a live or cooling session."""
     STRANGERS_CLASH = "strangers-clash"
     """Every free one already answers strangers in a way that this session's would contradict."""
+    PINS_GUESSABLE = "pins-guessable"
+    """With one more PIN session, the PINs of every free one would be too easy to guess."""
     PINS_TAKEN = "pins-taken"
     """On every free one, a PIN of this session is taken."""
     CONTENDED = "contended"
@@ -60,6 +62,8 @@ class PoolFacts:
     """Of those, with neither party on it, live or cooling."""
     compatible_count: int
     """Of those, whose answer to strangers agrees."""
+    unguessable_count: int
+    """Of those, whose PINs stay hard enough to guess."""
     had_pin_clash: bool
 
 
@@ -93,6 +97,8 @@ def explain_exhaustion(facts: PoolFacts) -> PoolExhausted:
         return PoolExhausted(reason=ExhaustionReason.PARTIES_BUSY, needed=needed)
     if facts.compatible_count == 0:
         return PoolExhausted(reason=ExhaustionReason.STRANGERS_CLASH, needed=needed)
+    if facts.unguessable_count == 0:
+        return PoolExhausted(reason=ExhaustionReason.PINS_GUESSABLE, needed=needed)
     if facts.had_pin_clash:
         return PoolExhausted(reason=ExhaustionReason.PINS_TAKEN, needed=needed)
     return PoolExhausted(reason=ExhaustionReason.CONTENDED, needed=facts.matching_count)

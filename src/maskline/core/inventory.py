@@ -75,6 +75,10 @@ class Account:
     policy: AllocationPolicy
     cooloff_scope: CooloffScope
     created_at: int
+    refusal_prompt_url: str = ""
+    """Played to callers who are refused: "" for nothing, or `routing.BUILT_IN`."""
+    has_strict_pins: bool = False
+    """Whether no more PIN sessions are put on a number than keep a day of guessing hopeless."""
     subaccount: "Subaccount | None" = None
     """Set when the credentials that opened this account were those of a sub-account."""
 

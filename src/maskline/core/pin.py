@@ -8,7 +8,7 @@ to enter a PIN (force mode) is known, and is delayed instead of locked out.
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from .masking import MICROSECONDS
+from .masking import MICROSECONDS, PIN_LENGTH_MAX
 
 
 class TryLimit(NamedTuple):
@@ -37,7 +37,7 @@ class PinLimits:
     delay_s_max: int = 3600
     """Where doubling ends: somebody who fakes a party's number shall not shut it out for the whole session."""
     chance_a_day_max: float = 0.01
-    """With strict PINs: what all strangers together may have to hit any PIN of a number by guessing for a day."""
+    """With strict PINs: the chance that all strangers together may have, within a day, to guess a PIN of a number."""
 
 
 PIN_LIMITS: Final = PinLimits()
@@ -93,8 +93,22 @@ def chance_a_day(pin_lengths: tuple[int, ...], limits: PinLimits = PIN_LIMITS) -
 
     An upper bound: as if every guess had the length of every PIN.
     """
-    try_count = limits.number.wrong_count_max * (SECONDS_A_DAY / limits.number.window_s)
-    return min(1.0, try_count * sum(10.0**-length for length in pin_lengths))
+    return min(1.0, _tries_a_day(limits) * sum(10.0**-length for length in pin_lengths))
+
+
+def pin_weight(length: int) -> int:
+    """Give the chance that one try hits one PIN of so many digits, in units of 10**-PIN_LENGTH_MAX."""
+    weight: int = 10 ** (PIN_LENGTH_MAX - length)
+    return weight
+
+
+def pin_weight_max(limits: PinLimits = PIN_LIMITS) -> int:
+    """Give what the PINs of one number may weigh together where PINs are strict."""
+    return int(limits.chance_a_day_max / _tries_a_day(limits) * 10**PIN_LENGTH_MAX)
+
+
+def _tries_a_day(limits: PinLimits) -> float:
+    return limits.number.wrong_count_max * SECONDS_A_DAY / limits.number.window_s
 
 
 def _is_open(window: TryWindow, limit: TryLimit, now: int) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select, update
 
 from maskline.core.inventory import Account, AllocationPolicy, CooloffScope, Subaccount
 from maskline.core.secret import Secret
@@ -29,6 +29,16 @@ _INSERT_ACCOUNT: Final = Statement(
     .on_conflict_do_nothing()
     .returning(account.c.id)
 )
+_UPDATE_ACCOUNT: Final = Statement(
+    update(account)
+    .where(account.c.id == bindparam("id_"))
+    .values(
+        {
+            name: func.coalesce(bindparam(name, type_=account.c[name].type), account.c[name])
+            for name in ("refusal_prompt_url", "has_strict_pins")
+        }
+    )
+)
 _INSERT_SUBACCOUNT: Final = Statement(
     insert_row(subaccount, "account_id", "auth_id", "name", "token_sealed", "created_at")
     .on_conflict_do_nothing()
@@ -44,6 +54,8 @@ _ACCOUNT: Final = select(
     account.c.policy,
     account.c.cooloff_scope,
     account.c.created_at,
+    account.c.refusal_prompt_url,
+    account.c.has_strict_pins,
 )
 _SUBACCOUNT: Final = select(
     subaccount.c.id,
@@ -70,6 +82,11 @@ def insert_account(tx: Tx, *, auth_id: str, token: Secret, **columns: Any) -> in
     sealed = tx.keys.seal(token.reveal(), f"account.token_sealed:{auth_id}")
     row = tx.row(_INSERT_ACCOUNT, auth_id=auth_id, token_sealed=sealed, **columns)
     return None if row is None else int(row[0])
+
+
+def update_account(tx: Tx, id_: int, *, refusal_prompt_url: str | None, has_strict_pins: bool | None) -> None:
+    """Replace what is given (None: not given)."""
+    tx.run(_UPDATE_ACCOUNT, id_=id_, refusal_prompt_url=refusal_prompt_url, has_strict_pins=has_strict_pins)
 
 
 def insert_subaccount(tx: Tx, *, auth_id: str, token: Secret, **columns: Any) -> int | None:
@@ -109,7 +126,8 @@ def load_subaccounts(tx: Tx, account_id: int) -> tuple[Subaccount, ...]:
 
 
 def _account(tx: Tx, row: Row) -> Account:
-    id_, auth_id, name, country, timezone, sealed, policy, cooloff_scope, created_at = row
+    id_, auth_id, name, country, timezone, sealed, policy, cooloff_scope, created_at, *changeable = row
+    refusal_prompt_url, has_strict_pins = changeable
     return Account(
         id=id_,
         auth_id=auth_id,
@@ -120,6 +138,8 @@ def _account(tx: Tx, row: Row) -> Account:
         policy=AllocationPolicy(policy),
         cooloff_scope=CooloffScope(cooloff_scope),
         created_at=created_at,
+        refusal_prompt_url=refusal_prompt_url,
+        has_strict_pins=bool(has_strict_pins),
     )
 
 

@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     ColumnElement,
     Select,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    literal,
     null,
     select,
     text,
@@ -21,7 +23,9 @@ from sqlalchemy import (
 
 from maskline.core.allocation import Candidate, PoolFacts
 from maskline.core.inventory import NumberHealth
+from maskline.core.masking import PIN_LENGTH_MAX, PIN_LENGTH_MIN
 from maskline.core.numbers import ANYONE
+from maskline.core.pin import pin_weight, pin_weight_max
 
 from .engine import Tx
 from .schema import binding, masking_session, number_lease, virtual_number
@@ -46,6 +50,7 @@ _INSERT_COLUMNS: Final = (
     "free_at",
     "pin_hash",
     "answers_strangers",
+    "pin_length",
 )
 _INSERT: Final = Statement(insert_row(binding, *_INSERT_COLUMNS).on_conflict_do_nothing())
 
@@ -86,6 +91,8 @@ class Rules(NamedTuple):
     answers_strangers: bool
     """Strangers are asked for a PIN or hear something."""
     is_cooloff_for_all: bool
+    is_strict: bool = False
+    """It has PINs, and those of its number must stay hard to guess."""
 
 
 class Wish(NamedTuple):
@@ -98,6 +105,8 @@ class Wish(NamedTuple):
     second_ref: str
     pair_key: str
     rules: Rules
+    pin_weight: int = 0
+    """As `core.pin.pin_weight`, of its PINs together."""
 
 
 def load_candidates(
@@ -119,12 +128,13 @@ def count_pool(tx: Tx, wish: Wish, *, had_pin_clash: bool, now: int) -> PoolFact
     statement = _pool_counts(wish.rules)
     row = tx.row(statement, **_wish_params(wish), now=now)
     assert row is not None
-    usable, matching, unoccupied, compatible = (int(count or 0) for count in row)
+    usable, matching, unoccupied, compatible, unguessable = (int(count or 0) for count in row)
     return PoolFacts(
         usable_count=usable,
         matching_count=matching,
         unoccupied_count=unoccupied,
         compatible_count=compatible,
+        unguessable_count=unguessable,
         had_pin_clash=had_pin_clash,
     )
 
@@ -172,7 +182,8 @@ def release_batch(tx: Tx, now: int) -> int:
 
 
 def _wish_params(wish: Wish) -> dict[str, Any]:
-    return {
+    strict = {"pin_weight": wish.pin_weight} if wish.rules.is_strict else {}
+    return strict | {
         "account_id": wish.account_id,
         "subaccount_id": wish.subaccount_id or 0,
         "country": wish.country or "",
@@ -233,7 +244,30 @@ def _is_compatible(rules: Rules) -> ColumnElement[bool]:
     return and_(*conditions)
 
 
-@lru_cache(maxsize=16)  # four flags
+def _is_unguessable(rules: Rules) -> ColumnElement[bool]:
+    if not rules.is_strict:
+        return true()
+    # A PIN whose length is not known weighs as much as the shortest.
+    weight = case(
+        {length: pin_weight(length) for length in range(PIN_LENGTH_MIN, PIN_LENGTH_MAX + 1)},
+        value=_b.pin_length,
+        else_=pin_weight(PIN_LENGTH_MIN),
+    )
+    taken = (
+        select(func.coalesce(func.sum(weight), 0))
+        .where(
+            _b.virtual_number_id == _n.id,
+            _b.released_at.is_(None),
+            _b.pin_hash.is_not(None),
+            _b.end_at > bindparam("now"),
+        )
+        .correlate(virtual_number)
+        .scalar_subquery()
+    )
+    return taken + bindparam("pin_weight", type_=BigInteger) <= literal(pin_weight_max(), BigInteger)
+
+
+@lru_cache(maxsize=32)  # five flags
 def _candidates(rules: Rules, *, has_history: bool) -> Statement:
     pair_used_at: Any = null()
     party_used_at: Any = null()
@@ -266,23 +300,28 @@ def _candidates(rules: Rules, *, has_history: bool) -> Statement:
             _is_in_country(),
             _is_unoccupied(),
             compatible,
+            _is_unguessable(rules),
         )
         .order_by(number_lease.c.virtual_number_id)
         .limit(bindparam("count_max"))
     )
 
 
-@lru_cache(maxsize=8)  # three flags
+@lru_cache(maxsize=16)  # four flags
 def _pool_counts(rules: Rules) -> Statement:
     in_country = _is_in_country()
     unoccupied = and_(in_country, _is_unoccupied())
-    compatible = _is_compatible(rules)
+    compatible = and_(unoccupied, _is_compatible(rules))
 
     def count(condition: ColumnElement[bool]) -> ColumnElement[int]:
         return func.sum(case((condition, 1), else_=0))
 
     return Statement(
         _leased().add_columns(
-            func.count(), count(in_country), count(unoccupied), count(and_(unoccupied, compatible))
+            func.count(),
+            count(in_country),
+            count(unoccupied),
+            count(compatible),
+            count(and_(compatible, _is_unguessable(rules))),
         )
     )

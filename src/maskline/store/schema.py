@@ -50,6 +50,7 @@ account = Table(
     Column("created_at", INSTANT, nullable=False),
     Column("refusal_prompt_url", URL, nullable=False, server_default=""),  # or 'built-in'
     Column("has_webhooks", Boolean, nullable=False, server_default=false()),
+    Column("has_strict_pins", Boolean, nullable=False, server_default=false()),
     CheckConstraint("policy IN ('first_fit', 'sticky', 'spread')", name="policy"),
     CheckConstraint("cooloff_scope IN ('party', 'number')", name="cooloff_scope"),
 )
@@ -245,6 +246,7 @@ binding = Table(
     Column("pin_hash", String(32)),  # HMAC of the PIN
     Column("code", String(16)),  # extension dialled after the number
     Column("answers_strangers", Boolean, nullable=False),  # its session has PIN or unknown_caller_play
+    Column("pin_length", Integer),  # of the PIN that is hashed; NULL also in bindings older than this column
     CheckConstraint("start_at <= end_at AND end_at <= free_at", name="window"),
     CheckConstraint("released_at IS NULL OR released_at >= free_at", name="released"),
     CheckConstraint("role IN ('first', 'second', 'anyone', 'member')", name="role"),

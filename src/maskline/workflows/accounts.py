@@ -50,6 +50,18 @@ def create_account(tx: Tx, new: NewAccount, now: int) -> Account | AccountExists
     )
 
 
+def change_account(
+    tx: Tx, account: Account, *, refusal_prompt_url: str | None = None, has_strict_pins: bool | None = None
+) -> Account:
+    """Replace what is given (None: not given); it holds for the next call and the next session."""
+    rows.update_account(
+        tx, account.id, refusal_prompt_url=refusal_prompt_url, has_strict_pins=has_strict_pins
+    )
+    changed = rows.load_account(tx, id_=account.id)
+    assert changed is not None, "accounts are not deleted"
+    return changed
+
+
 def create_subaccount(tx: Tx, account: Account, name: str, now: int) -> Subaccount | AccountExists:
     """Make a sub-account with credentials of its own."""
     auth_id, token = _draw_id(tx, "SA"), _draw_token(tx)

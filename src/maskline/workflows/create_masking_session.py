@@ -29,6 +29,7 @@ from maskline.core.masking import (
     SessionCreated,
 )
 from maskline.core.numbers import ANYONE, PartyRef
+from maskline.core.pin import pin_weight
 from maskline.store import bindings, call_orders, numbers, outbox, session_writes, sessions
 from maskline.store.bindings import Rules, Wish
 from maskline.store.engine import RetryableError, Tx
@@ -112,6 +113,7 @@ def _prepare(tx: Tx, account: Account, new: NewMaskingSession, now: int) -> _Req
         is_open=is_one_party and new.pin is None,
         answers_strangers=new.pin is not None or bool(new.unknown_caller_url),
         is_cooloff_for_all=account.cooloff_scope is CooloffScope.NUMBER,
+        is_strict=account.has_strict_pins and new.pin is not None,
     )
     pair = f"{new.subaccount_id or 0}|{first_ref or ANYONE}|{second_ref or ANYONE}"
     wish = Wish(
@@ -122,6 +124,7 @@ def _prepare(tx: Tx, account: Account, new: NewMaskingSession, now: int) -> _Req
         second_ref=second_ref or (ANYONE if rules.is_open else first_ref or ANYONE),
         pair_key=hashlib.sha256(pair.encode()).hexdigest()[:_PAIR_KEY_LENGTH],
         rules=rules,
+        pin_weight=0 if new.pin is None else sum(pin_weight(length) for length in _pin_lengths(new.pin)),
     )
     return _Request(
         account=account,
@@ -265,17 +268,19 @@ def _try_number(tx: Tx, request: _Request, number_id: int, pins: _Pins | None) -
 def _insert_bindings(
     tx: Tx, request: _Request, number_id: int, hashes: tuple[str | None, str | None]
 ) -> bool:
-    first_hash, second_hash = hashes
-    wanted: list[tuple[str, Role, str | None]] = []
+    pin = request.new.pin
+    lengths = (None, None) if pin is None else _pin_lengths(pin)
+    first, second = zip(hashes, lengths, strict=True)
+    wanted: list[tuple[str, Role, tuple[str | None, int | None]]] = []
     if request.first_ref is not None:
-        wanted.append((request.first_ref, Role.FIRST, first_hash))
+        wanted.append((request.first_ref, Role.FIRST, first))
     if request.second_ref is not None:
-        wanted.append((request.second_ref, Role.SECOND, second_hash))
+        wanted.append((request.second_ref, Role.SECOND, second))
     if request.wish.rules.is_open:
-        wanted.append((ANYONE, Role.ANYONE, None))
+        wanted.append((ANYONE, Role.ANYONE, (None, None)))
     elif request.is_one_party:
         # The other PIN is nobody's: it hangs on a reference that no number has.
-        other = first_hash if request.first_ref is None else second_hash
+        other = first if request.first_ref is None else second
         wanted.append((tx.random_bytes(16).hex(), Role.ANYONE, other))
     free_at = request.end_at + request.new.cooloff_s * MICROSECONDS
     return all(
@@ -291,8 +296,9 @@ def _insert_bindings(
             free_at=free_at,
             pin_hash=pin_hash,
             answers_strangers=request.wish.rules.answers_strangers,
+            pin_length=pin_length,
         )
-        for ref, role, pin_hash in sorted(wanted)
+        for ref, role, (pin_hash, pin_length) in sorted(wanted, key=lambda it: it[0])
     )
 
 
@@ -349,6 +355,14 @@ def _session_columns(tx: Tx, request: _Request, number_id: int, pins: _Pins | No
         "total_billed_s": 0,
         "event_count": 1,
     }
+
+
+def _pin_lengths(pin: PinSettings) -> tuple[int, int]:
+    """How long both PINs are; one that is not given is drawn."""
+    if pin.is_generated:
+        return (pin.length, pin.length)
+    first, second = (pin.length if it is None else len(it.reveal()) for it in (pin.first, pin.second))
+    return (first, second)
 
 
 def _draw_pins(tx: Tx, length: int) -> _Pins:

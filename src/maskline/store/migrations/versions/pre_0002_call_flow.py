@@ -18,9 +18,9 @@ def upgrade() -> None:
     op.add_column(
         "account", sa.Column("refusal_prompt_url", sa.String(length=1000), server_default="", nullable=False)
     )
-    op.add_column(
-        "account", sa.Column("has_webhooks", sa.Boolean(), server_default=sa.false(), nullable=False)
-    )
+    for name in ("has_webhooks", "has_strict_pins"):
+        op.add_column("account", sa.Column(name, sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("binding", sa.Column("pin_length", sa.Integer(), nullable=True))
     for table in ("live_call", "call_record"):
         op.add_column(
             table, sa.Column("is_service_initiated", sa.Boolean(), server_default=sa.false(), nullable=False)
@@ -103,5 +103,6 @@ def downgrade() -> None:
     )
     for table in ("call_record", "live_call"):
         op.drop_column(table, "is_service_initiated")
-    for column in ("has_webhooks", "refusal_prompt_url"):
+    op.drop_column("binding", "pin_length")
+    for column in ("has_strict_pins", "has_webhooks", "refusal_prompt_url"):
         op.drop_column("account", column)
