@@ -1,15 +1,20 @@
 """One contract for the relay of the service and the fake that other tests use."""
 
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 
 import pytest
 
 from maskline.engine.media_client import (
+    DigitPressed,
     Family,
     MediaRelay,
     MediaTimeout,
     PartyMedia,
+    PlayFinished,
+    PromptFile,
     RelayEvent,
     RelayFull,
     RelayLost,
@@ -20,20 +25,65 @@ from maskline.engine.media_client import (
     Side,
 )
 from maskline.testing.relay import FakeRelay
-from tests.engine.media_rig import guard, until
+from tests.engine.media_rig import KEYS_TYPE, Party, guard, make_prompt, parties, press, until
 
 A = PartyMedia(address="127.0.0.11", port=40_000)
 B = PartyMedia(address="127.0.0.12", port=40_002)
+PROMPT = PromptFile(stem="/prompt", payload_type=0, duration_s=1.0)
 SIX = PartyMedia(address="::1", port=40_004)
 
 
+@dataclass
+class Stage:
+    """A relay of either kind with an open call, a short prompt, and what acts on them."""
+
+    relay: MediaRelay
+    prompt: PromptFile
+    events: list[RelayEvent]
+    phones: dict[Side, Party]
+    ports: dict[Side, tuple[str, int]]
+
+    async def press(self, side: Side, digit: str) -> None:
+        """Let a party press a key."""
+        if isinstance(self.relay, FakeRelay):
+            self.relay.press("call", side, digit)
+        else:
+            press(self.phones[side], self.ports[side], digit)
+
+    async def end_prompt(self, side: Side) -> None:
+        """Let what plays come to its end; the guard's does so by itself."""
+        if isinstance(self.relay, FakeRelay):
+            self.relay.finish_play("call", side)
+
+    async def happened(self, *events: RelayEvent) -> None:
+        """Wait until just these events have come since the last time."""
+        await until(lambda: len(self.events) >= len(events))
+        assert self.events == list(events)
+        self.events.clear()
+
+
 @asynccontextmanager
-async def opened(kind: str, *, calls_max: int = 400) -> AsyncIterator[MediaRelay]:
+async def staged(kind: str) -> AsyncIterator[Stage]:
+    """A call between two phones, B not connected yet."""
+    with tempfile.TemporaryDirectory() as directory, parties("127.0.0.11", "127.0.0.12") as (a, b):
+        prompt = make_prompt(directory, "p", tone_hz=700, duration_s=0.1)
+        async with opened(kind, prompt_dirs=(directory,)) as relay:
+            events: list[RelayEvent] = []
+            relay.set_event_handler(events.append)
+            ports = await relay.open("call", a.media())
+            at = {Side.A: (ports.address_a, ports.port_a), Side.B: (ports.address_b, ports.port_b)}
+            yield Stage(relay, prompt, events, {Side.A: a, Side.B: b}, at)
+
+
+@asynccontextmanager
+async def opened(
+    kind: str, *, calls_max: int = 400, prompt_dirs: tuple[str, ...] = ()
+) -> AsyncIterator[MediaRelay]:
     """A relay of either kind."""
     if kind == "fake":
         yield FakeRelay(calls_max=calls_max, switch="test")
     else:
-        async with guard(calls_max=calls_max) as (_, relay):
+        async with guard(calls_max=calls_max, prompt_dirs=prompt_dirs) as (_, relay):
             yield relay
 
 
@@ -81,6 +131,16 @@ async def test_unknown_call(kind: str) -> None:
             await relay.hold("never", is_held=True)
         with pytest.raises(RelayUnknownCall):
             await relay.stats("never")
+        with pytest.raises(RelayUnknownCall):
+            await relay.play("never", Side.A, PROMPT, tag="t")
+        with pytest.raises(RelayUnknownCall):
+            await relay.stop_playing("never", Side.A)
+        with pytest.raises(RelayUnknownCall):
+            await relay.watch_digits("never", Side.A, KEYS_TYPE, is_hidden=True)
+        with pytest.raises(RelayUnknownCall):
+            await relay.start_recording("never", "rec")
+        with pytest.raises(RelayUnknownCall):
+            await relay.stop_recording("never")
 
 
 async def test_open_twice_is_refused(kind: str) -> None:
@@ -207,3 +267,84 @@ async def test_timeout(kind: str) -> None:
         assert events == [MediaTimeout(call="call")]
         with pytest.raises(RelayUnknownCall):
             await relay.stats("call")
+
+
+async def test_a_prompt_ends(kind: str) -> None:
+    """A prompt that has been heard is reported once, by its call, side and tag, also to a muted party."""
+    async with staged(kind) as stage:
+        await stage.relay.play("call", Side.A, stage.prompt, tag="question")
+        await stage.end_prompt(Side.A)
+        await stage.happened(PlayFinished(call="call", side="a", tag="question"))
+        await stage.relay.connect("call", Side.B, stage.phones[Side.B].media(), is_muted=True)
+        await stage.relay.play("call", Side.B, stage.prompt, tag="whisper")
+        await stage.end_prompt(Side.B)
+        await stage.happened(PlayFinished(call="call", side="b", tag="whisper"))
+
+
+async def test_prompts_that_are_not_reported(kind: str) -> None:
+    """Of what repeats, is replaced or stopped no end is told; stopping nothing is fine."""
+    async with staged(kind) as stage:
+        await stage.relay.stop_playing("call", Side.A)
+        await stage.relay.play("call", Side.A, stage.prompt, tag="ring", repeats=True)
+        await stage.relay.play("call", Side.A, stage.prompt, tag="stopped")
+        await stage.relay.stop_playing("call", Side.A)
+        await stage.relay.play("call", Side.A, stage.prompt, tag="replaced")
+        await stage.relay.play("call", Side.A, stage.prompt, tag="last")
+        await stage.end_prompt(Side.A)
+        await stage.happened(PlayFinished(call="call", side="a", tag="last"))
+
+
+async def test_prompts_that_are_refused(kind: str) -> None:
+    """What the engine could not play, or could misread, is refused; what played goes on."""
+    async with staged(kind) as stage:
+        await stage.relay.play("call", Side.A, stage.prompt, tag="good")
+        for bad in (
+            replace(stage.prompt, stem="relative"),
+            replace(stage.prompt, stem=f"{stage.prompt.stem} 0 a b"),
+            replace(stage.prompt, stem=f"{stage.prompt.stem}\nX"),
+            replace(stage.prompt, payload_type=96),
+            replace(stage.prompt, payload_type=18),
+        ):
+            with pytest.raises(RelayRefused):
+                await stage.relay.play("call", Side.A, bad, tag="t")
+        for tag in ("", "a b", "x" * 65, "ä"):
+            with pytest.raises(RelayRefused):
+                await stage.relay.play("call", Side.A, stage.prompt, tag=tag)
+        await stage.end_prompt(Side.A)
+        await stage.happened(PlayFinished(call="call", side="a", tag="good"))
+
+
+async def test_digits(kind: str) -> None:
+    """Keys of a watched side are reported while it is let in, those of the other side are not."""
+    async with staged(kind) as stage:
+        await stage.relay.watch_digits("call", Side.A, KEYS_TYPE, is_hidden=True)
+        await stage.relay.connect("call", Side.B, stage.phones[Side.B].media())
+        await stage.press(Side.B, "9")
+        for digit in "1#":
+            await stage.press(Side.A, digit)
+            await stage.happened(DigitPressed(call="call", side="a", digit=digit))
+        await stage.relay.connect("call", Side.A, stage.phones[Side.A].media(), is_muted=True)
+        await stage.press(Side.A, "2")
+        await stage.relay.connect("call", Side.A, stage.phones[Side.A].media())
+        await stage.relay.watch_digits("call", Side.A, KEYS_TYPE, is_hidden=False)
+        await stage.press(Side.A, "*")
+        await stage.happened(DigitPressed(call="call", side="a", digit="*"))
+        with pytest.raises(RelayRefused):
+            await stage.relay.watch_digits("call", Side.A, 128, is_hidden=True)
+
+
+async def test_recording(kind: str) -> None:
+    """One capture at a time, each name once; ending none is fine."""
+    async with staged(kind) as stage:
+        await stage.relay.stop_recording("call")
+        for name in ("", "a/b", "x.pcap", "x" * 65):
+            with pytest.raises(RelayRefused):
+                await stage.relay.start_recording("call", name)
+        await stage.relay.start_recording("call", "one")
+        with pytest.raises(RelayRefused):
+            await stage.relay.start_recording("call", "two")
+        await stage.relay.stop_recording("call")
+        with pytest.raises(RelayRefused):
+            await stage.relay.start_recording("call", "one")
+        await stage.relay.start_recording("call", "two")
+        await stage.relay.close("call")

@@ -12,13 +12,24 @@ from typing import Any
 
 import pytest
 
-from maskline.engine.media_client import RelayEvent, RelayLost, RelayRefused, RelayUnavailable, Side
+from maskline.engine.media_client import (
+    DigitPressed,
+    MediaTimeout,
+    PlayFinished,
+    PromptFile,
+    RelayEvent,
+    RelayLost,
+    RelayRefused,
+    RelayUnavailable,
+    Side,
+)
 from maskline.engine.media_link import GuardLink
 from maskline.engine.media_supervisor import MediaSupervisor
 from maskline.engine.media_types import PartyMedia
 from tests.engine.media_rig import make_settings, until
 
 A = PartyMedia(address="127.0.0.11", port=40_000, networks=("127.0.0.0/8",), is_behind_nat=True)
+PROMPT = PromptFile(stem="/p", payload_type=8, duration_s=1.0)
 Script = Callable[[dict[str, Any]], list[dict[str, Any]]]
 
 
@@ -69,11 +80,52 @@ async def test_what_is_sent() -> None:
         await link.connect("call", Side.B, A)
         await link.hold("call", is_held=True)
         await link.close("call")
-    assert [request["op"] for request in seen] == ["hello", "list", "open", "connect", "hold", "close"]
+        await link.connect("call", Side.B, A, is_muted=True)
+        await link.play("call", Side.A, PROMPT, tag="t", repeats=True)
+        await link.stop_playing("call", Side.A)
+        await link.watch_digits("call", Side.A, 101, is_hidden=True)
+        await link.start_recording("call", "rec")
+        await link.stop_recording("call")
+    assert [request["op"] for request in seen[:6]] == ["hello", "list", "open", "connect", "hold", "close"]
     assert seen[0]["switch"] == "tag"
     party = ["127.0.0.11", 40_000, ["127.0.0.0/8"], True]
     assert (seen[2]["a"], seen[2]["family_a"], seen[2]["family_b"]) == (party, None, 4)
     assert (seen[3]["side"], seen[3]["party"]) == ("b", party)
+    for request in seen[6:]:
+        assert (request.pop("call"), request.pop("id") > 0) == ("call", True)
+    assert seen[6:] == [
+        {"op": "connect", "side": "b", "party": party, "is_muted": True},
+        {"op": "play", "side": "a", "stem": "/p", "payload_type": 8, "tag": "t", "repeats": True},
+        {"op": "stop_playing", "side": "a"},
+        {"op": "watch_digits", "side": "a", "payload_type": 101, "is_hidden": True},
+        {"op": "start_recording", "name": "rec"},
+        {"op": "stop_recording"},
+    ]
+
+
+async def test_events_of_the_guard() -> None:
+    """Each event arrives as what it is; one of a later version's is passed over."""
+    events: list[RelayEvent] = []
+
+    def script(request: dict[str, Any]) -> list[dict[str, Any]]:
+        if request["op"] != "ping":
+            return polite(request)
+        return [
+            {"event": "play_finished", "call": "c", "side": "a", "tag": "t"},
+            {"event": "unheard_of", "call": "c"},
+            {"event": "digit", "call": "c", "side": "b", "digit": "#"},
+            {"event": "media_timeout", "call": "c"},
+            {"id": request["id"], "ok": None},
+        ]
+
+    async with scripted(script) as (link, _):
+        link.set_event_handler(events.append)
+        await link.ping()
+    assert events == [
+        PlayFinished(call="c", side="a", tag="t"),
+        DigitPressed(call="c", side="b", digit="#"),
+        MediaTimeout(call="c"),
+    ]
 
 
 async def test_stale_calls_are_deleted_on_connect() -> None:
