@@ -23,6 +23,7 @@ from maskline.engine.sip_sockets import SipSockets
 from maskline.engine.sweeper import sweep_sessions
 from maskline.engine.switch import Switch
 from maskline.engine.switch_store import WorkflowStore
+from maskline.engine.trunk_watch import TrunkWatch
 from maskline.parts import (
     SWITCH_ID,
     Service,
@@ -98,7 +99,17 @@ async def run_service(
             stack.callback(socket.close)
             await start_sandbox(service, socket, threads, clock)
 
-        housekeeping = Housekeeping(switch, store, runner)
+        watch = TrunkWatch(
+            switch.trunks,
+            switch.user_agent,
+            switch.settings,
+            clock=runner,
+            random_bytes=os.urandom,
+            pump=switch.pump,
+        )
+        switch.set_request_handler(watch.answered)
+        stack.push_async_callback(_take_back_registrations, watch)
+        housekeeping = Housekeeping(switch, store, runner, watch=watch)
         await housekeeping.refresh_trunks()
         ended_count = await switch.end_predecessors_calls()
         if ended_count:
@@ -196,6 +207,15 @@ async def _stop_switch(switch: Switch) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(STOP_TIMEOUT_S):
             while switch.calls:  # noqa: ASYNC110  # once in a process's life, for two seconds at most
+                await asyncio.sleep(0.02)
+
+
+async def _take_back_registrations(watch: TrunkWatch) -> None:
+    """Tell registrars that no calls are wanted any more, and give them a moment to answer."""
+    watch.stop()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            while watch.is_busy:  # noqa: ASYNC110  # once in a process's life
                 await asyncio.sleep(0.02)
 
 

@@ -117,6 +117,8 @@ class VirtualPhone:
 
     def _after(self, now: float) -> None:
         while (event := self.agent.next_event()) is not None:
+            if isinstance(event, sip.Progressed) and event.status == 100:
+                continue  # nothing a person notices
             self.events.append(event)
             match event:
                 case sip.IncomingInvite(leg=leg):

@@ -20,6 +20,8 @@ _log = structlog.get_logger(__name__)
 TRUNKS_EVERY_S = 1.0  # how soon a new trunk is accepted without a restart
 WATCH_EVERY_S = 1.0  # how late a health check or a registration may be
 REVOCATIONS_EVERY_S = 0.5  # a deletion reaches a ringing call within a second (I2)
+ORDERS_EVERY_S = 0.25  # whoever asked to be called is waiting with the phone in hand
+LOST_CALLS_EVERY_S = 30.0  # nobody waits for the record of a call whose switch never came back
 LEASES_EVERY_S = 10.0  # a third of the lease: two renewals may fail before a session is thought free
 
 
@@ -56,7 +58,9 @@ class Housekeeping:
             group.create_task(_every(TRUNKS_EVERY_S, self.refresh_trunks))
             group.create_task(_every(WATCH_EVERY_S, self.watch_trunks))
             group.create_task(_every(REVOCATIONS_EVERY_S, self.see_revocations))
+            group.create_task(_every(ORDERS_EVERY_S, self.place_orders))
             group.create_task(_every(LEASES_EVERY_S, self.renew_leases))
+            group.create_task(_every(LOST_CALLS_EVERY_S, self.end_lost_calls))
 
     async def refresh_trunks(self) -> None:
         """Take the trunks as they stand now, with what the names of their targets mean."""
@@ -76,6 +80,18 @@ class Housekeeping:
         if waiting:
             for session_id in await self._store.revoked(waiting, self._clock.now_us()):
                 self._switch.revoke(session_id)
+
+    async def place_orders(self) -> None:
+        """Begin the calls that the service owes, unless there is no room: then another switch may, or a later round."""
+        if self._switch.has_room:
+            orders = await self._store.take_orders(self._clock.now_us())
+            if orders:
+                self._switch.place(orders)
+
+    async def end_lost_calls(self) -> None:
+        """Account for calls of switches that never came back."""
+        for call_id in await self._store.end_lost_calls(self._clock.now_us()):
+            _log.warning("call.lost", call_id=call_id)
 
     async def renew_leases(self) -> None:
         """Keep the sessions of running calls claimed."""

@@ -97,6 +97,9 @@ class SwitchStore(Protocol):
     async def finish_orphan(self, orphan: OrphanCall, now: int) -> None:
         """End such a call's record."""
 
+    async def end_lost_calls(self, now: int) -> tuple[str, ...]:
+        """Account for calls of switches that never came back; their ids."""
+
     async def renew_leases(self, until: int, now: int) -> None:
         """Keep this switch's sessions claimed."""
 

@@ -57,7 +57,6 @@ class Switch:
         close_flow: Callable[[Flow], None],
         user_agent_settings: UserAgentSettings | None = None,
         has_recording_room: Callable[[], bool] = lambda: True,
-        on_answered_request: Callable[[sip.RequestAnswered], None] = lambda _event: None,
     ) -> None:
         self.settings = settings
         self.trunks = TrunkTable(settings.edges)
@@ -73,7 +72,7 @@ class Switch:
         self._relay = relay
         self._runner = runner
         self._clock = clock
-        self._on_answered_request = on_answered_request
+        self._on_answered_request: Callable[[sip.RequestAnswered], None] = lambda _event: None
         self._send = send
         self._close_flow = close_flow
         self._legs: dict[LegID, tuple[Call, Side]] = {}
@@ -97,6 +96,10 @@ class Switch:
             has_recording_room=has_recording_room,
         )
         self._admitter = Admitter(settings, context, random_bytes=random_bytes, start=self._start)
+
+    def set_request_handler(self, handler: Callable[[sip.RequestAnswered], None]) -> None:
+        """Call `handler` with what comes of requests outside calls."""
+        self._on_answered_request = handler
 
     # --- ways in --------------------------------------------------------------------------------------------
 

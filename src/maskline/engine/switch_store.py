@@ -12,19 +12,18 @@ from maskline.core.numbers import DID, E164
 from maskline.core.recording import CapturedLeg, NewRecording, RecordingFailure
 from maskline.core.routing import CallOrder, Connect, PinDialogue, PinOutcome, RouteFacts
 from maskline.core.secret import Secret
-from maskline.core.termination import Reason, terminate
 from maskline.workflows.check_pin import check_pin
 from maskline.workflows.claim_call import claim_call
 from maskline.workflows.finish_call import finish_call
 from maskline.workflows.load_ended_sessions import load_ended_sessions
-from maskline.workflows.orphan_calls import load_orphan_calls
+from maskline.workflows.orphan_calls import end_lost_calls, finish_orphan_call, load_orphan_calls
 from maskline.workflows.record_refused_call import record_refused_call
 from maskline.workflows.recordings import fail_recording, note_recording_codecs, start_recording
 from maskline.workflows.renew_leases import renew_leases
 from maskline.workflows.report_event import report_event
 from maskline.workflows.route_call import route_call
 from maskline.workflows.save_dialogs import save_dialogs
-from maskline.workflows.take_call_orders import take_call_orders
+from maskline.workflows.take_call_orders import are_call_orders_open, take_call_orders
 from maskline.workflows.trunks import load_trunks
 
 T = TypeVar("T")
@@ -77,6 +76,7 @@ class WorkflowStore:
             role=connect.caller_role,
             started_at=plan.started_at,
             lease_until=lease_until,
+            is_service_initiated=plan.is_service_initiated,
         )
         return await self._threads.write_within(CLAIM_PATIENCE_S, claim_call, new, now)
 
@@ -89,6 +89,8 @@ class WorkflowStore:
 
     async def take_orders(self, now: int) -> tuple[CallOrder, ...]:
         """Take the calls that the service owes."""
+        if not await self._threads.look_up(are_call_orders_open, now):
+            return ()
         return await self._threads.write(take_call_orders, self._switch_id, now)
 
     async def report(self, event: NewEvent) -> None:
@@ -129,24 +131,11 @@ class WorkflowStore:
 
     async def finish_orphan(self, orphan: OrphanCall, now: int) -> None:
         """End such a call's record."""
-        record = CallRecord(
-            call_id=orphan.call_id,
-            session_id=orphan.session_id,
-            account_id=orphan.account_id,
-            number=orphan.number,
-            caller=orphan.caller,
-            callee=orphan.callee,
-            role=orphan.role,
-            is_callee_dialled=orphan.dialog_b is not None,
-            started_at=orphan.started_at,
-            ringing_at=None,
-            answered_at=None,
-            callee_answered_at=None,
-            bridged_at=None,
-            ended_at=now,
-            termination=terminate(Reason.SWITCH_RESTARTED),
-        )
-        await self._threads.write(finish_call, record, now)
+        await self._threads.write(finish_orphan_call, orphan, now)
+
+    async def end_lost_calls(self, now: int) -> tuple[str, ...]:
+        """Account for calls of switches that never came back; their ids."""
+        return await self._threads.write(end_lost_calls, now)
 
     async def renew_leases(self, until: int, now: int) -> None:
         """Keep this switch's sessions claimed."""
