@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from tests.workflows.history import broken_sequences, double_bookings, double_calls
@@ -10,12 +11,19 @@ from tests.world import World, peek, person, poke, virtual
 
 from maskline.core.allocation import PoolExhausted
 from maskline.core.call_record import CallClaimed, SessionBusy
-from maskline.core.masking import SessionCreated
+from maskline.core.masking import PinSettings, SessionCreated
+from maskline.core.pin import CALLER_LIMIT, NUMBER_LIMIT
+from maskline.core.routing import AskPin, PinAccepted, PinLocked, PinWrong, decide_route
+from maskline.core.secret import Secret
 from maskline.store.engine import Store, StoreConflictError
 from maskline.store.setup import open_store
 from maskline.store.statement import Database
+from maskline.workflows.check_pin import check_pin
 from maskline.workflows.claim_call import claim_call
+from maskline.workflows.route_call import route_call
+from maskline.workflows.take_call_orders import take_call_orders
 
+PINS = PinSettings(first=Secret("1234"), second=Secret("5678"))
 CREATOR_COUNT = 64
 ROUNDS = 4
 TIMEOUT_S = 100
@@ -135,3 +143,80 @@ def test_stranger_rule_holds_in_a_crowd(store: Store) -> None:
     assert mixed == []
     assert store.database in Database
     assert double_bookings(store) == []
+
+
+def test_orders_are_taken_once_by_many_switches(crowded: World) -> None:
+    """32 switches that ask at once share out what there is; no call is placed twice, none is forgotten."""
+    for index in range(40):
+        crowded.create(1000 + index, 2000 + index, calls_first=True)
+    results = _all_at_once(
+        32, lambda index: crowded.store.run(take_call_orders, f"switch-{index}", crowded.now)
+    )
+    taken = [order.id for result in results if isinstance(result, tuple) for order in result]
+    taken += [order.id for order in crowded.store.run(take_call_orders, "late", crowded.now)]
+    assert sorted(taken) == list(range(1, 41))
+
+
+PIN_TRY_COUNT = 64
+
+
+def _try_pins(world: World, callers: Callable[[int], int], digits: str) -> Counter[type]:
+    """What becomes of so many PINs entered at the same moment."""
+    asking = world.store.read(route_call, virtual(0), person(callers(0)), world.now)
+    decision = decide_route(asking, person(callers(0)), world.now)
+    assert isinstance(decision, AskPin)
+
+    def enter(index: int) -> object:
+        while True:
+            try:
+                return world.store.run(
+                    check_pin,
+                    number=virtual(0),
+                    caller=person(callers(index)),
+                    digits=Secret(digits),
+                    dialogue=decision.dialogue,
+                    now=world.now,
+                )
+            except StoreConflictError:  # what a switch would tell its caller to repeat
+                continue
+
+    return Counter(type(result) for result in _all_at_once(PIN_TRY_COUNT, enter))
+
+
+@pytest.mark.parametrize("caller_count", [1, 4])
+def test_no_caller_has_more_tries_than_its_limit(crowded: World, caller_count: int) -> None:
+    """Of 64 wrong PINs at once, three of each caller are looked at."""
+    crowded.create(pin=PINS)
+    looked_at = CALLER_LIMIT.wrong_count_max * caller_count
+    found = _try_pins(crowded, lambda index: 500 + index % caller_count, "0000")
+    assert found == {PinWrong: looked_at, PinLocked: PIN_TRY_COUNT - looked_at}
+
+
+def test_no_number_has_more_tries_than_its_limit(crowded: World) -> None:
+    """Of 64 wrong PINs of 64 callers, sixty are looked at, and the alarm is raised once."""
+    crowded.create(pin=PINS)
+    found = _try_pins(crowded, lambda index: 500 + index, "0000")
+    assert found == {
+        PinWrong: NUMBER_LIMIT.wrong_count_max,
+        PinLocked: PIN_TRY_COUNT - NUMBER_LIMIT.wrong_count_max,
+    }
+    assert peek(crowded.store, "SELECT count(*) FROM outbox WHERE kind = 'number.pin_alarm'") == [(1,)]
+    assert broken_sequences(crowded.store) == []
+
+
+def test_right_pins_at_once_are_all_right(crowded: World) -> None:
+    """Who knows the PIN is let in, however many there are; which of them has the session, its claim decides."""
+    crowded.create(pin=PINS)
+    assert _try_pins(crowded, lambda index: 500 + index % 2, "1234") == {PinAccepted: PIN_TRY_COUNT}
+    assert peek(crowded.store, "SELECT max(wrong_count) FROM pin_try") == [(0,)]
+
+
+def test_forced_party_has_no_more_tries_than_one_dialogue(crowded: World) -> None:
+    """Somebody who fakes a party's number in many calls at once gets no more tries by it."""
+    session = crowded.create(1, 2, pin=replace(PINS, is_forced=True))
+    assert session.pin is not None
+    looked_at = session.pin.retry_count + 1
+    assert _try_pins(crowded, lambda _: 1, "0000") == {
+        PinWrong: looked_at,
+        PinLocked: PIN_TRY_COUNT - looked_at,
+    }
