@@ -8,7 +8,8 @@ from tests.webhooks.builders import NOW, SECOND, SESSION_ID, an_event, some_fact
 
 from maskline.core.delivery import Callbacks, choose_receivers
 from maskline.core.events import EventKind
-from maskline.core.masking import CallbackMethod
+from maskline.core.masking import CallbackMethod, RecordFormat
+from maskline.core.recording import RecordingLink
 from maskline.core.termination import TERMINATIONS, Reason
 from maskline.webhooks.plivo import EVENT_NAMES, build_fields, event_name
 
@@ -189,6 +190,21 @@ RESOURCE = (
 def test_recording_events(kind: EventKind, facts: dict[str, Any], told: dict[str, str]) -> None:
     """Each event of the vendor's second table; addresses are given once there is something to fetch."""
     assert _told(kind, **{**RECORDING, **facts}) == {**RECORDING_TOLD, **told}
+
+
+def test_a_link_needs_no_credentials() -> None:
+    """With links on, the address of the audio carries its own permission."""
+    link = RecordingLink(
+        auth_id="MAXXXXXXXXXXXXXXXXXX",
+        recording_id=str(RECORDING["recording_id"]),
+        format=RecordFormat.MP3,
+        expires_s=1_790_003_600,
+        signature="5" * 64,
+    )
+    event = an_event(EventKind.RECORDING_COMPLETED, **RECORDING, duration_s=1)
+    fields = dict(build_fields(event, some_facts(recording_link=link), public_url=PUBLIC_URL))
+    assert fields["RecordingURL"] == f"{RESOURCE}.mp3?expires=1790003600&signature={'5' * 64}"
+    assert fields["RecordingResourceURL"] == f"{RESOURCE}/"
 
 
 @pytest.mark.parametrize("kind", list(EventKind))

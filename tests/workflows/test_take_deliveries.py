@@ -16,9 +16,11 @@ from maskline.core.delivery import (
 from maskline.core.events import EventKind, NewEvent
 from maskline.core.inventory import Subaccount
 from maskline.core.masking import MaskingSession
+from maskline.core.recording import RecordingNotFound
 from maskline.store import deliveries
 from maskline.workflows.accounts import create_subaccount
 from maskline.workflows.finish_delivery import finish_delivery, reclaim_deliveries, reclaim_own_deliveries
+from maskline.workflows.recordings import load_linked_recording
 from maskline.workflows.report_event import report_event
 from maskline.workflows.take_deliveries import has_delivery_work, publish_events, take_deliveries
 from maskline.workflows.webhook_endpoints import create_endpoint, remove_endpoint
@@ -128,6 +130,36 @@ def test_a_subaccounts_session_is_signed_with_its_token(world: World) -> None:
     [delivery] = _take(world)
     assert delivery.facts.owner_token == subaccount.token
     assert delivery.facts.account_token == world.account.token
+
+
+@pytest.mark.parametrize("links_s", [0, 3600])
+def test_a_completed_recording_comes_with_a_link_if_so_set(world: World, links_s: int) -> None:
+    """The link is of the account, for that file, and works from the attempt on."""
+    session = world.create(recording_callback_url=URL)
+    event = NewEvent(
+        kind=EventKind.RECORDING_COMPLETED,
+        account_id=session.account_id,
+        session_id=session.id,
+        call_id=None,
+        occurred_at=NOW,
+        facts={"recording_id": "e" * 32, "format": "wav"},
+    )
+    world.store.run(report_event, event, NOW)
+    [delivery] = world.store.run(take_deliveries, _plan(), NOW, recording_links_s=links_s).leased
+    link = delivery.facts.recording_link
+    if not links_s:
+        assert link is None
+        return
+    assert link is not None
+    assert (link.auth_id, link.recording_id, link.format, link.expires_s) == (
+        world.account.auth_id,
+        "e" * 32,
+        "wav",
+        NOW // SECOND + links_s,
+    )
+    assert isinstance(
+        world.store.read(load_linked_recording, link, NOW), RecordingNotFound
+    )  # genuine, no file
 
 
 def test_endpoints_get_what_they_ask_for(world: World) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from .events import DomainEvent, EventKind
 from .masking import CallbackMethod, Role
 from .numbers import DID, E164
+from .recording import RecordingLink
 from .secret import Secret
 
 ENDPOINT_COUNT_MAX: Final = 10
@@ -122,6 +123,8 @@ class DeliveryFacts:
     has_first: bool
     caller: E164 | None
     callee: E164 | None
+    recording_link: RecordingLink | None = None
+    """With which a completed recording is had without credentials for a while."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

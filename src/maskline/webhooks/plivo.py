@@ -11,10 +11,11 @@ from urllib.parse import urlencode
 from maskline.clock import to_datetime
 from maskline.core.delivery import DeliveryFacts, person_of
 from maskline.core.events import DomainEvent, EventKind, EventValue
-from maskline.core.masking import Role
+from maskline.core.masking import RecordFormat, Role
 from maskline.core.numbers import E164
 from maskline.core.recording import render_recording_uuid
 from maskline.core.termination import TERMINATIONS, Reason
+from maskline.recordings.links import build_audio_path, build_linked_path, build_resource_path
 
 Fields = tuple[tuple[str, str], ...]
 
@@ -105,18 +106,27 @@ def _session(event: DomainEvent) -> Fields:
 
 
 def _recording(event: DomainEvent, facts: DeliveryFacts, public_url: str) -> Fields:
-    recording = render_recording_uuid(str(event.facts.get("recording_id", "")))
-    format_ = str(event.facts.get("format", ""))
-    resource = f"{public_url}/v1/Account/{facts.auth_id}/Recording/{recording}"
+    recording_id = str(event.facts.get("recording_id", ""))
+    format_ = RecordFormat(str(event.facts.get("format", RecordFormat.MP3)))
+    audio = resource = ""
     is_there = event.kind is EventKind.RECORDING_COMPLETED
+    if is_there:
+        link = facts.recording_link
+        path = (
+            build_audio_path(facts.auth_id, recording_id, format_)
+            if link is None
+            else build_linked_path(link)
+        )
+        audio = public_url + path
+        resource = public_url + build_resource_path(facts.auth_id, recording_id)
     return (
-        ("RecordingUUID", recording),
-        ("RecordingURL", f"{resource}.{format_}" if is_there else ""),
-        ("RecordingResourceURL", f"{resource}/" if is_there else ""),
+        ("RecordingUUID", render_recording_uuid(recording_id)),
+        ("RecordingURL", audio),
+        ("RecordingResourceURL", resource),
         ("RecordingDuration", str(_int(event.facts.get("duration_s"))) if is_there else ""),
         ("RecordingStartTime", _time(event.facts.get("started_at"))),
         ("RecordingEndTime", _time(event.facts.get("ended_at"))),
-        ("RecordingFormat", f".{format_}"),
+        ("RecordingFormat", f".{format_.value}"),
     )
 
 

@@ -71,7 +71,8 @@ _FINAL_REFUSALS: Final = frozenset({RefusalReason.URL, RefusalReason.SCHEME, Ref
 class DeliveryWorker:
     """Delivers events until `run` is cancelled; `notify` wakes it. For one event loop.
 
-    `worker_id` is this worker's among all of the database, and its successor's.
+    `worker_id` is this worker's among all of the database, and its successor's. Completed recordings are told
+    with links that work without credentials for `recording_links_s`; 0: with such that need them.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class DeliveryWorker:
         random_bytes: Callable[[int], bytes],
         worker_id: str,
         public_url: str,
+        recording_links_s: int = 0,
         registry: CollectorRegistry | None = None,
         slots: Slots | None = None,
         pace: Pace = _PACE,
@@ -94,6 +96,7 @@ class DeliveryWorker:
         self._random_bytes = random_bytes
         self._worker_id = worker_id
         self._public_url = public_url
+        self._recording_links_s = recording_links_s
         self._metrics = WebhookMetrics(registry or CollectorRegistry())
         self._slots = slots or Slots()
         self._pace = pace
@@ -137,7 +140,9 @@ class DeliveryWorker:
             return False
         now = self._clock.now()
         plan = self._slots.plan(self._worker_id, now + round(LEASE_S * MICROSECONDS), self._mono_s())
-        published_count, leased = await self._store.write(take_deliveries, plan, now)
+        published_count, leased = await self._store.write(
+            take_deliveries, plan, now, recording_links_s=self._recording_links_s
+        )
         for delivery in leased:
             started_mono_s = self._mono_s()
             self._slots.take(delivery.receiver, started_mono_s)

@@ -1,10 +1,15 @@
 """Make deliveries of new events, and lease those that are due."""
 
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from maskline.core.delivery import LeasedDelivery, LeasePlan, WebhookEndpoint, choose_receivers
+from maskline.core.events import EventKind
+from maskline.core.masking import MICROSECONDS, RecordFormat
 from maskline.store import deliveries, outbox, webhook_endpoints
 from maskline.store.engine import Tx
+
+from .recordings import sign_recording_link
 
 PUBLISH_BATCH_SIZE: Final = 200
 """Events of one transaction; keeps the writer free for calls in between."""
@@ -22,11 +27,12 @@ def has_delivery_work(tx: Tx, now: int) -> bool:
     return outbox.has_unpublished(tx) or bool(deliveries.load_due_receivers(tx, now))
 
 
-def take_deliveries(tx: Tx, plan: LeasePlan, now: int) -> TakenDeliveries:
+def take_deliveries(tx: Tx, plan: LeasePlan, now: int, *, recording_links_s: int = 0) -> TakenDeliveries:
     """Publish what is new and lease what the plan has places for, whoever has waited longest first.
 
     What is leased carries people's numbers, unsealed for its one attempt. A delivery whose endpoint is
-    disabled or removed, or whose parties cannot be unsealed, is cancelled instead.
+    disabled or removed, or whose parties cannot be unsealed, is cancelled instead. Who is told of a completed
+    recording gets a link that works without credentials for `recording_links_s` from now, if that is not 0.
     """
     published_count = publish_events(tx, now)
     leased: list[LeasedDelivery] = []
@@ -55,9 +61,23 @@ def take_deliveries(tx: Tx, plan: LeasePlan, now: int) -> TakenDeliveries:
             if isinstance(row.delivery, str):
                 deliveries.cancel(tx, row.id, row.delivery, now)
             else:
-                leased.append(row.delivery)
+                leased.append(_with_link(tx, row.delivery, recording_links_s, now))
                 cautious_left -= 0 if is_trusted else 1
     return TakenDeliveries(published_count, tuple(leased))
+
+
+def _with_link(tx: Tx, delivery: LeasedDelivery, links_s: int, now: int) -> LeasedDelivery:
+    event = delivery.event
+    if not links_s or event.kind is not EventKind.RECORDING_COMPLETED:
+        return delivery
+    link = sign_recording_link(
+        tx,
+        delivery.facts.auth_id,
+        str(event.facts["recording_id"]),
+        RecordFormat(str(event.facts["format"])),
+        now // MICROSECONDS + links_s,
+    )
+    return replace(delivery, facts=replace(delivery.facts, recording_link=link))
 
 
 def publish_events(tx: Tx, now: int) -> int:
