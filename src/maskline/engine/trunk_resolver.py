@@ -90,7 +90,7 @@ class SystemNames:
         )
         if len(found) == 1 and found[0].host in {"", "."}:  # RFC 2782: decidedly not offered
             found = ()
-        return FoundServices(found[:SERVICE_COUNT_MAX], _ttl_of(answer))
+        return FoundServices(tuple(sorted(found)[:SERVICE_COUNT_MAX]), _ttl_of(answer))
 
     async def addresses(self, host: str) -> Found:
         """Look up addresses: in DNS for the sake of their lifetime, else wherever the system finds them."""
@@ -126,59 +126,25 @@ async def look_up(host: str) -> tuple[str, ...]:
     return tuple(str(entry[4][0]) for entry in found)
 
 
-@dataclass(slots=True)
-class _Known:
-    """The last good answer for a target, and when to ask again."""
-
-    addresses: tuple[TargetAddress, ...] = ()
-    ask_at_mono_s: float = 0.0
-
-
-class TrunkResolver:
-    """Addresses of targets, remembered for as long as their names are good.
+class TargetFinder:
+    """Asks a name service what targets mean.
 
     `local` are the (transport, is IPv6) pairs this switch speaks: addresses of others are of no use.
     """
 
-    def __init__(
-        self, names: Names, *, mono_s: Callable[[], float], local: Container[tuple[str, bool]]
-    ) -> None:
+    def __init__(self, names: Names, local: Container[tuple[str, bool]]) -> None:
         self._names = names
-        self._mono_s = mono_s
         self._local = local
-        self._known: dict[Target, _Known] = {}
 
-    async def resolve(self, targets: Iterable[Target]) -> dict[Target, tuple[TargetAddress, ...]]:
-        """Tell where these targets are now; asks for those whose answer is old, forgets all others."""
-        questions = {target: _question(target) for target in targets}
-        self._known = {question: self._known.get(question, _Known()) for question in questions.values()}
-        now = self._mono_s()
-        due = [question for question, known in self._known.items() if known.ask_at_mono_s <= now]
-        await asyncio.gather(*(self._renew(question) for question in due))
-        return {target: self._known[question].addresses for target, question in questions.items()}
+    async def find(
+        self, target: Target, *, has_answer: bool = False
+    ) -> tuple[tuple[TargetAddress, ...], float]:
+        """Find a target's addresses and for how long (seconds) they are good. Raises NameUnknownError, OSError.
 
-    async def _renew(self, target: Target) -> None:
-        known = self._known[target]
+        With an answer of before, a service that cannot be looked up is no reason to try the plain name.
+        """
         if parse_literal(target.host) is not None:
-            known.addresses, known.ask_at_mono_s = literal_addresses(target), float("inf")
-            return
-        ttl_s = TTL_S_MIN
-        try:
-            async with asyncio.timeout(LOOK_UP_TIMEOUT_S):
-                found, ttl_s = await self._look_up(target, has_answer=bool(known.addresses))
-        except (NameUnknownError, OSError) as error:
-            _log.warning(
-                "trunk.unresolved",
-                host=target.host,
-                error=type(error).__name__,
-                is_last_answer_kept=bool(known.addresses),
-            )
-        else:
-            known.addresses = found
-        known.ask_at_mono_s = self._mono_s() + min(max(ttl_s, TTL_S_MIN), TTL_S_MAX)
-
-    async def _look_up(self, target: Target, *, has_answer: bool) -> tuple[tuple[TargetAddress, ...], float]:
-        """Find a target's addresses and for how long they are good. Raises NameUnknownError, OSError."""
+            return literal_addresses(target), float("inf")
         if target.port is None:
             services = await self._services(target, has_answer=has_answer)
             if services is not None:
@@ -232,6 +198,51 @@ class TrunkResolver:
             address_of(target, each, port, priority=priority, weight=weight * _WEIGHT_SCALE // len(usable))
             for each in usable
         )
+
+
+@dataclass(slots=True)
+class _Known:
+    """The last good answer for a target, and when to ask again."""
+
+    addresses: tuple[TargetAddress, ...] = ()
+    ask_at_mono_s: float = 0.0
+
+
+class TrunkResolver:
+    """Addresses of targets, remembered for as long as their names are good; `local` as the finder's."""
+
+    def __init__(
+        self, names: Names, *, mono_s: Callable[[], float], local: Container[tuple[str, bool]]
+    ) -> None:
+        self._finder = TargetFinder(names, local)
+        self._mono_s = mono_s
+        self._known: dict[Target, _Known] = {}
+
+    async def resolve(self, targets: Iterable[Target]) -> dict[Target, tuple[TargetAddress, ...]]:
+        """Tell where these targets are now; asks for those whose answer is old, forgets all others."""
+        questions = {target: _question(target) for target in targets}
+        self._known = {question: self._known.get(question, _Known()) for question in questions.values()}
+        now = self._mono_s()
+        due = [question for question, known in self._known.items() if known.ask_at_mono_s <= now]
+        await asyncio.gather(*(self._renew(question) for question in due))
+        return {target: self._known[question].addresses for target, question in questions.items()}
+
+    async def _renew(self, target: Target) -> None:
+        known = self._known[target]
+        ttl_s = TTL_S_MIN
+        try:
+            async with asyncio.timeout(LOOK_UP_TIMEOUT_S):
+                found, ttl_s = await self._finder.find(target, has_answer=bool(known.addresses))
+        except (NameUnknownError, OSError) as error:
+            _log.warning(
+                "trunk.unresolved",
+                host=target.host,
+                error=type(error).__name__,
+                is_last_answer_kept=bool(known.addresses),
+            )
+        else:
+            known.addresses = found
+        known.ask_at_mono_s = self._mono_s() + min(max(ttl_s, TTL_S_MIN), TTL_S_MAX)
 
 
 def _question(target: Target) -> Target:
