@@ -1,11 +1,13 @@
 """Two or more user agents on one virtual network, for tests."""
 
+from collections.abc import Sequence
 from random import Random
 from typing import TypeVar
 
 from maskline.sip.events import Event
 from maskline.sip.message import Message, Request, Response
 from maskline.sip.parser import parse_datagram
+from maskline.sip.session_timer import MIN_SE_S_DEFAULT
 from maskline.sip.uri import SIPURI
 from maskline.sip.user_agent import (
     Credentials,
@@ -234,10 +236,25 @@ def uri_of(party: Party | Wire, user: str) -> SIPURI:
     return SIPURI(user=user or None, host=host, port=port)
 
 
-def pair(*, seed: int = 0, impairment: Impairment = PERFECT) -> tuple[VirtualNetwork, Party, Party]:
-    """Two parties on one network."""
+def pair(
+    *, seed: int = 0, impairment: Impairment = PERFECT, intervals_s: Sequence[int] = (1800, 1800)
+) -> tuple[VirtualNetwork, Party, Party]:
+    """Two parties on one network, and how long their sessions live without refresh."""
     network = VirtualNetwork(seed=seed, impairment=impairment)
-    return network, Party(network, "192.0.2.2", seed=seed), Party(network, "192.0.2.1", seed=seed)
+    alice, bob = (
+        Party(network, host, seed=seed, settings=_settings(host, interval_s))
+        for host, interval_s in zip(("192.0.2.2", "192.0.2.1"), intervals_s, strict=True)
+    )
+    return network, alice, bob
+
+
+def _settings(host: str, interval_s: int) -> UserAgentSettings:
+    return UserAgentSettings(
+        advertised=(host, 5060),
+        extra_headers_allowed=True,
+        session_expires_s=interval_s,
+        min_se_s=min(interval_s, MIN_SE_S_DEFAULT),
+    )
 
 
 def calling(*, seed: int = 0, **more: object) -> tuple[VirtualNetwork, Wire, Party, LegID, Request]:

@@ -14,9 +14,22 @@ from maskline.testing.network import Impairment
 # 64*T1 of the last transaction, after one 64*T1 each for an unanswered INVITE, its CANCEL and a BYE.
 SETTLE_S = 32.0 * 6
 CALL_S = 40.0
+# Sessions so short that they are refreshed, and lost, while a test runs.
+INTERVALS_S = (20, 60, 1800)
 
 ACTIONS = (
-    *("originate", "ring", "answer", "answer", "refuse", "drop", "trying", "hang_up", "hang_up"),
+    *(
+        "originate",
+        "originate_reliable",
+        "ring",
+        "answer",
+        "answer",
+        "refuse",
+        "drop",
+        "trying",
+        "hang_up",
+        "hang_up",
+    ),
     *("reoffer", "update", "answer_offer", "answer_offer", "reject_offer"),
 )
 
@@ -33,9 +46,10 @@ def act(party: Party, peer: Party, action: str, dice: Random) -> None:
     """Do something to one of the legs that party ever had, sensible or not."""
     legs = sorted(legs_of(party))
     agent, now = party.agent, party.now
-    if action == "originate":
+    if action.startswith("originate"):
         if agent.leg_count < 5:
-            party.invite(peer)
+            is_reliable = action == "originate_reliable"
+            party.invite(peer, extra_headers=(("Require", "100rel"),) if is_reliable else ())
         return
     if not legs:
         return
@@ -121,14 +135,14 @@ def requests_of(party: Party, method: str) -> list[Request]:
 def test_everything_ends(seed: int, impairment: Impairment) -> None:
     """Random actions at random instants over a bad network end in one Released a leg and an empty user agent."""
     dice = Random(seed)
-    network, alice, bob = pair(seed=seed, impairment=impairment)
+    network, alice, bob = pair(seed=seed, impairment=impairment, intervals_s=dice.choices(INTERVALS_S, k=2))
     at = 0.0
     for _ in range(dice.randint(5, 40)):
         party, peer = dice.choice([(alice, bob), (bob, alice)])
         action = dice.choice(ACTIONS)
         network.call_at(at, lambda party=party, peer=peer, action=action: act(party, peer, action, dice))  # type: ignore[misc]
         at += dice.choice([0.0, 0.001, 0.05, 0.5, 1.0, 4.0])
-    network.run(until=max(at, CALL_S))
+    network.run(until=max(at, CALL_S) + dice.choice([0.0, 100.0]))
     for _ in range(4):
         # What arrives late may begin new legs; they are hung up as well.
         end_all(alice)

@@ -145,7 +145,8 @@ class ReliableProvisionals:
 
 def requires_100rel(message: Message) -> bool:
     """Whether a message insists on reliable provisional answers."""
-    return any(tag.lower() == OPTION_TAG for tag in message.headers.all("Require"))
+    fields = message.headers.fields("Require")
+    return any(tag.strip().lower() == OPTION_TAG for value in fields for tag in value.split(","))
 
 
 def parse_rack(value: str) -> tuple[int, int, str]:
