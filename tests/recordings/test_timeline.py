@@ -1,5 +1,6 @@
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ OPUS_20_MS = bytes([0x78])  # CELT, one frame of 20 ms
 LATENCY_US = PTIME_US  # a payload is sent when its last sample was spoken
 
 
-def speaker(codec: CapturedCodec = PCMU, **given: int) -> Speaker:
+def speaker(codec: CapturedCodec = PCMU, **given: Any) -> Speaker:
     return Speaker(side=Side.A, codec=codec, started_at=AT, **given)
 
 

@@ -116,8 +116,8 @@ class RecordingWorker:
         tidying = spawn(self._tidy_forever(), name="recordings.tidy")
         try:
             while True:
+                self._woken.clear()  # before looking: who wakes us meanwhile is not missed
                 if not await self._try("convert", self.convert_next):
-                    self._woken.clear()
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(POLL_S):
                             await self._woken.wait()
