@@ -1,10 +1,12 @@
 import threading
 
+import pytest
 from tests.world import NOW, World, peek
 
 from maskline.core.delivery import (
     ENDPOINT_COUNT_MAX,
     EndpointCreated,
+    EndpointURLRefused,
     NewEndpoint,
     TooManyEndpoints,
     WebhookEndpoint,
@@ -17,7 +19,7 @@ from maskline.workflows.webhook_endpoints import create_endpoint, list_endpoints
 NEW = NewEndpoint(url="https://hooks.example.com/", kinds=frozenset({EventKind.CALL_FINISHED}))
 
 
-def _create(world: World, new: NewEndpoint = NEW) -> EndpointCreated | TooManyEndpoints:
+def _create(world: World, new: NewEndpoint = NEW) -> EndpointCreated | EndpointURLRefused | TooManyEndpoints:
     return world.store.run(create_endpoint, world.account.id, new, NOW)
 
 
@@ -40,6 +42,23 @@ def test_an_endpoint_comes_with_a_secret_of_its_own(world: World) -> None:
     assert "whsec_" not in repr(one)
     [(sealed,), _] = peek(world.store, "SELECT secret_sealed FROM webhook_endpoint")
     assert one.secret.reveal().encode() not in bytes(sealed)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("ftp://hooks.example.com/", "scheme"),
+        ("https://user:pass@hooks.example.com/", "url"),
+        ("https://hooks.example.com:22/", "port"),
+        ("hooks.example.com", "url"),
+        ("https://hooks.example.com/#rc=1", "fragment"),
+        ("https://hooks.example.com/" + "x" * 1000, "length"),
+    ],
+)
+def test_a_url_nothing_is_sent_to_is_refused(world: World, url: str, reason: str) -> None:
+    """Whoever makes an endpoint learns at once that its URL cannot work."""
+    assert _create(world, NewEndpoint(url=url)) == EndpointURLRefused(reason=reason)
+    assert world.store.read(list_endpoints, world.account.id) == ()
 
 
 def test_endpoints_are_listed_as_made(world: World) -> None:

@@ -15,6 +15,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from maskline.api.metrics import HTTPMetrics
+from maskline.api.native.app import PREFIX as NATIVE_PREFIX
+from maskline.api.native.app import NativeAPI, create_native_app
 from maskline.api.plivo.app import PREFIX as PLIVO_PREFIX
 from maskline.api.plivo.app import PlivoAPI, PlivoSettings, create_plivo_app
 from maskline.api.plivo.recordings import RecordingAPI, add_recording_routes
@@ -36,12 +38,14 @@ def create_app(
     recordings: RecordingStorage | None = None,
     checks: Mapping[str, HealthCheck] | None = None,
     registry: CollectorRegistry | None = None,
+    notify: Callable[[], None] = lambda: None,
 ) -> Starlette:
     """Build the application.
 
     `recordings` is where their audio is; without it none is served.
     `checks` are the parts /healthz asks, by name, each raising when its part does not work.
     `registry` holds the metrics /metrics shows; other parts of the process may add theirs.
+    `notify` tells whoever delivers events that one is to be delivered again.
     """
     registry = registry or CollectorRegistry()
     app = Starlette(middleware=[Middleware(NewlineTolerance)])
@@ -52,11 +56,12 @@ def create_app(
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     app.router.routes.append(Route("/metrics", show_metrics))
+    metrics = HTTPMetrics(registry)
     api = PlivoAPI(
         store=store,
         clock=clock,
         random_bytes=random_bytes,
-        metrics=HTTPMetrics(registry),
+        metrics=metrics,
         settings=PlivoSettings(public_url=public_url),
     )
     plivo = create_plivo_app(api)
@@ -65,6 +70,14 @@ def create_app(
         add_recording_routes(plivo, api, recording_api)
     app.mount(PLIVO_PREFIX, plivo)
     app.router.routes.append(Route(PLIVO_PREFIX, plivo))  # the prefix itself, which no mount matches
+
+    native = create_native_app(NativeAPI(store=store, clock=clock, metrics=metrics, notify=notify))
+    app.mount(NATIVE_PREFIX, native)
+
+    async def show_native_schema(_request: Request) -> Response:
+        return JSONResponse(native.openapi())
+
+    app.router.routes.append(Route("/docs/native.json", show_native_schema))
 
     async def show_plivo_schema(_request: Request) -> Response:
         return JSONResponse(plivo.openapi())

@@ -245,6 +245,13 @@ class EndpointCreated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointURLRefused:
+    """Nothing would ever be sent to such a URL; `reason` is a kebab-case word."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TooManyEndpoints:
     """The account has as many endpoints as it may."""
 

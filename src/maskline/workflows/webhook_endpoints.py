@@ -4,19 +4,33 @@ import base64
 import uuid
 from typing import Final
 
-from maskline.core.delivery import EndpointCreated, NewEndpoint, TooManyEndpoints, WebhookEndpoint
+from maskline.core.delivery import (
+    EndpointCreated,
+    EndpointURLRefused,
+    NewEndpoint,
+    TooManyEndpoints,
+    WebhookEndpoint,
+)
 from maskline.core.secret import Secret
+from maskline.outbound.policy import parse_target
+from maskline.outbound.types import RefusalReason
 from maskline.store import webhook_endpoints as rows
 from maskline.store.engine import Tx
 
+URL_LENGTH_MAX: Final = 1000  # what the table holds, as for callbacks
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105  # what the standard lets secrets begin with
 _SECRET_LENGTH: Final = 32  # bytes; the standard recommends 24 to 64
 
 
 def create_endpoint(
     tx: Tx, account_id: int, new: NewEndpoint, now: int
-) -> EndpointCreated | TooManyEndpoints:
-    """Make an endpoint with a secret of its own; its form is checked by the caller."""
+) -> EndpointCreated | EndpointURLRefused | TooManyEndpoints:
+    """Make an endpoint with a secret of its own.
+
+    Only the form of its URL is judged here; where its name leads is judged anew with each attempt.
+    """
+    if (reason := _judge_url(new.url)) is not None:
+        return EndpointURLRefused(reason=reason)
     endpoint = WebhookEndpoint(
         id=str(uuid.UUID(bytes=tx.random_bytes(16), version=4)),
         account_id=account_id,
@@ -31,6 +45,15 @@ def create_endpoint(
         return TooManyEndpoints()
     rows.update_flag(tx, account_id)
     return EndpointCreated(endpoint=endpoint, secret=secret)
+
+
+def _judge_url(url: str) -> str | None:
+    if len(url) > URL_LENGTH_MAX:
+        return "length"
+    if "#" in url:
+        return "fragment"  # it would never be sent, and callbacks mean something by it
+    target = parse_target(url)
+    return target.value if isinstance(target, RefusalReason) else None
 
 
 def list_endpoints(tx: Tx, account_id: int) -> tuple[WebhookEndpoint, ...]:
