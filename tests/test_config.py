@@ -81,6 +81,7 @@ def test_config_variable_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
         ('sip_advertise = "1.2.3.4:5,[::1]:5"', "as many addresses as sip_bind"),
         ('rtp_bind = "localhost"', "rtp_bind"),
         ('outbound_allowed_networks = "10.0.0.1/8"', "outbound_allowed_networks"),
+        ('sip_edges = "proxy.example"', "sip_edges"),
         ('rtp_ports = "5-4"', "at least 4 ports"),
         ('rtp_ports = "20000"', "expected FIRST-LAST"),
         ('database_url = "mysql://x"', "sqlite:///PATH or postgresql://"),
@@ -168,3 +169,10 @@ def test_addresses_print_as_they_are_read(text: str) -> None:
 def test_port_range_prints_as_it_is_read() -> None:
     """Reading what was printed gives the same range."""
     assert str(parse_port_range("20000-29999")) == "20000-29999"
+
+
+def test_edges_are_addresses_or_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody by default; an address is a network of one."""
+    assert load_settings().sip_edges == ()
+    monkeypatch.setenv("MASKLINE_SIP_EDGES", "10.0.0.7, fd00::/64")
+    assert load_settings().sip_edges == ("10.0.0.7/32", "fd00::/64")

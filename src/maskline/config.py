@@ -214,6 +214,10 @@ class Settings(BaseSettings):
     sip_tls_ca: Path | None = Field(
         None, description="PEM file: authorities that sign carriers' certificates; default the system's."
     )
+    sip_edges: Networks = Field(
+        (),
+        description="SIP proxies of your own (addresses or networks) that say in X-Maskline-Source who called.",
+    )
     sandbox_bind: BindAddress = Field(
         Address("127.0.0.1", 5070),
         description="Where the sandbox carrier of serve --sandbox listens (HOST:PORT).",

@@ -456,17 +456,3 @@ def test_invite_times_out_after_the_hang_up() -> None:
     party.agent.hang_up(leg, 0)
     network.run(until=40)
     assert party.take(on.Failed).status == 487
-
-
-def test_a_provisional_answer_can_be_asked_for() -> None:
-    """100 is no event, but tells a target that works from one that is silent."""
-    network, wire, party = wired()
-    leg = party.invite(wire)
-    network.run(until=0)
-    assert not party.agent.has_provisional(leg)
-    wire.answer(party, 100, wire.last("INVITE"), tag="")
-    network.run(until=0)
-    assert party.agent.has_provisional(leg)
-    wire.answer(party, 486, wire.last("INVITE"))
-    network.run(until=0)
-    assert not party.agent.has_provisional(leg)

@@ -2,6 +2,7 @@
 
 from tests.world import NOW, World
 
+from maskline.core.inventory import Target
 from maskline.core.masking import NewMaskingSession, SessionCreated
 from maskline.core.numbers import E164
 from maskline.store.engine import Store
@@ -17,7 +18,7 @@ def test_makes_an_account_with_ten_numbers_behind_the_carrier(store: Store) -> N
     """An empty database gets one trunk to the carrier, and one account that leases the demo numbers."""
     sandbox = store.run(prepare_sandbox, CARRIER, NOW)
     [trunk] = store.read(load_trunks)
-    assert (trunk.peer_host, trunk.peer_port, trunk.accept) == (*CARRIER, ("127.0.0.1/32",))
+    assert (trunk.targets, trunk.accept) == ((Target(host=CARRIER[0], port=CARRIER[1]),), ("127.0.0.1/32",))
     assert sandbox.numbers == DEMO_NUMBERS
     assert len(DEMO_NUMBERS) == 10
     assert {number.trunk_id for number in store.read(list_numbers, sandbox.account.id)} == {trunk.id}
@@ -40,7 +41,7 @@ def test_a_second_start_moves_the_trunk_and_keeps_the_rest(store: Store) -> None
     store.run(drain_number, DEMO_NUMBERS[0], NOW)
     after = store.run(prepare_sandbox, MOVED, NOW)
     [trunk] = store.read(load_trunks)
-    assert (trunk.peer_host, trunk.peer_port, trunk.accept) == (*MOVED, ("127.0.0.9/32",))
+    assert (trunk.targets, trunk.accept) == ((Target(host=MOVED[0], port=MOVED[1]),), ("127.0.0.9/32",))
     assert after.account == before.account
     assert after.account.token.reveal() == before.account.token.reveal()
     assert after.numbers == before.numbers

@@ -168,21 +168,6 @@ class TrunkSettings:
     has_health_check: bool = True
     max_calls: int | None = None
 
-    @property
-    def peer_host(self) -> str:
-        """Host of the first target."""
-        return self.targets[0].host
-
-    @property
-    def peer_port(self) -> int:
-        """Port of the first target."""
-        return self.targets[0].port or 5060
-
-    @property
-    def transport(self) -> Transport:
-        """Transport of the first target."""
-        return self.targets[0].transport
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trunk(TrunkSettings):

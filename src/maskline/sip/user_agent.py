@@ -21,7 +21,6 @@ from maskline.sip.events import Event, Flow, LegID, RequestID
 from maskline.sip.timers import Timer, TimerName
 from maskline.sip.transaction_client import ClientTransaction, ClientTransactions
 from maskline.sip.transaction_server import ServerTransactions
-from maskline.sip.transaction_tables import State
 from maskline.sip.user_agent_core import Core
 from maskline.sip.user_agent_incoming import IncomingLegs
 from maskline.sip.user_agent_leg import CONFIRMED, Leg, LegState
@@ -183,12 +182,6 @@ class UserAgent:
         """Answer, in the ACK, the offer of a 2xx to an INVITE sent without one."""
         if (found := self._core.find_leg(leg)) is not None:
             self._outgoing.acknowledge(found, sdp)
-
-    def has_provisional(self, leg: LegID) -> bool:
-        """Tell whether an unanswered outgoing INVITE got a provisional answer, a 100 included."""
-        found = self._core.find_leg(leg)
-        client = None if found is None else found.invite_client
-        return client is not None and client.state is State.PROCEEDING
 
     # --- actions on both ------------------------------------------------------------------------------------
 
