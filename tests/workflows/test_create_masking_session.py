@@ -349,3 +349,12 @@ def test_strict_pins_are_hard_to_guess(store: Store) -> None:
     assert _exhausted(ask(13, PinSettings(is_generated=True, length=4))) is ExhaustionReason.PINS_GUESSABLE
     assert isinstance(ask(14, six), SessionCreated)
     assert isinstance(world.ask(15, 115, account=plain, pin=PinSettings(is_generated=True)), SessionCreated)
+
+
+def test_clock_that_was_set_back_ends_no_session_before_it_began(world: World) -> None:
+    """A repeated creation an hour before the first one is answered like any other."""
+    session = world.create()
+    world.now -= 3_600 * SECOND
+    again = world.create()
+    assert again.id == session.id
+    assert again.ends_at >= session.created_at

@@ -11,6 +11,7 @@ import structlog
 
 from maskline.core.call import commands as do
 from maskline.core.call import events as on
+from maskline.core.call.common import US_PER_S
 from maskline.core.call.events import Timer
 from maskline.core.call.machine import ImpossibleEventError, begin, step
 from maskline.core.call.state import CallPlan, CallState, Phase
@@ -104,6 +105,7 @@ class Call:
             on_change=self._note_codecs,
         )
         self._timers: dict[Timer, Cancellable] = {}
+        self._now = plan.started_at  # the instant of the last step
         self._sdp_for_a: bytes | None = b""
         self._answer: bytes | None = b""  # of the leg that answered last
         self.state: CallState
@@ -124,7 +126,9 @@ class Call:
     def feed(self, event: on.Event) -> None:
         """Give the machine an event and do what it says; a bug ends this call and no other."""
         try:
-            self.state, commands = step(self.state, event, self._context.clock.now_us())
+            # A clock that is set back would end a call before it began, and no database takes that record.
+            self._now = max(self._now, self._context.clock.now_us())
+            self.state, commands = step(self.state, event, self._now)
         except ImpossibleEventError:
             _log.exception("call.broken", call_id=self.plan.call_id, phase=self.state.phase)
             if self.state.phase is not Phase.ENDED:
@@ -158,9 +162,16 @@ class Call:
                 pass
 
     def _arm(self, command: do.ArmTimer) -> None:
-        timer = command.timer
+        timer, context = command.timer, self._context
         self._cancel(timer)
-        self._timers[timer] = self._context.runner.call_at(command.at, lambda: self._timer_fired(timer))
+        if (
+            timer is Timer.WINDOW
+        ):  # an instant; the others are spans, which a clock that is set does not change
+            armed = context.runner.call_at(command.at, lambda: self._timer_fired(timer))
+        else:
+            at_mono_s = context.clock.mono_s() + (command.at - self._now) / US_PER_S
+            armed = context.runner.call_at_mono(at_mono_s, lambda: self._timer_fired(timer))
+        self._timers[timer] = armed
 
     def _cancel(self, timer: Timer) -> None:
         if (armed := self._timers.pop(timer, None)) is not None:

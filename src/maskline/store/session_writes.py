@@ -166,7 +166,11 @@ def insert_session(tx: Tx, **columns: Any) -> bool:
 
 
 def update_session(tx: Tx, live: LivePair, *, end_at: int, now: int, **given: Any) -> int:
-    """Replace what is given (None: not given) and move the end; return the event's sequence."""
+    """Replace what is given (None: not given) and move the end; return the event's sequence.
+
+    A clock that was set back moves no end before the beginning.
+    """
+    end_at = max(end_at, live.start_at)
     params = dict.fromkeys(UPDATABLE) | given
     row = tx.row(_UPDATE, id_=live.id, end_at=end_at, now=now, **params)
     assert row is not None, "the row is locked and live"

@@ -100,6 +100,12 @@ class VirtualNetwork:
             assert address not in self._by_address, "an address belongs to one node"
             self._by_address[address] = place
 
+    def detach(self, address: Address) -> None:
+        """Take the node at `address` away, with all its addresses: what is on its way to it reaches nobody."""
+        gone = self._by_address[address]
+        self._places.remove(gone)
+        self._by_address = {at: place for at, place in self._by_address.items() if place is not gone}
+
     def call_at(self, at: float, action: Callable[[], None]) -> None:
         """Do something at an instant, now at the earliest."""
         self._count += 1
@@ -180,7 +186,12 @@ class VirtualNetwork:
             return
         arriving = Flow("udp", flow.remote, flow.local)
         for delay_s in delays[: 1 + is_twice]:
-            self.call_at(self.now + delay_s, lambda: self._deliver(place, data, arriving))
+            self.call_at(self.now + delay_s, lambda: self._arrive(flow.remote, data, arriving))
+
+    def _arrive(self, address: Address, data: bytes, flow: Flow) -> None:
+        place = self._by_address.get(address)
+        if place is not None:  # else its node was taken away meanwhile
+            self._deliver(place, data, flow)
 
     def _send_stream(self, place: _Place, flow: Flow, data: bytes) -> None:
         if flow not in self._peer_flows and not self._connect(place, flow):

@@ -80,8 +80,23 @@ class VirtualRunner:
         self._at(self.network.now + self.work_s, lambda: done(result))
 
     def call_at(self, at: int, callback: Callable[[], None]) -> Cancellable:
-        """Call back at an instant UTC."""
-        return self._at((at - self.epoch_us) / US_PER_S, callback)
+        """Call back once the clock reads `at`; the clock may have been set meanwhile."""
+        alarm = _Alarm(callback)
+
+        def wake() -> None:
+            if alarm.is_cancelled:
+                return
+            if self.now_us() < at:
+                self._at((at - self.epoch_us) / US_PER_S, wake)
+            else:
+                alarm.callback()
+
+        self._at((at - self.epoch_us) / US_PER_S, wake)
+        return alarm
+
+    def set_clock(self, by_us: int) -> None:
+        """Let the time of day jump; the network's own clock goes on as it was."""
+        self.epoch_us += by_us
 
     def call_at_mono(self, at_mono_s: float, callback: Callable[[], None]) -> Cancellable:
         """Call back at an instant of the network's clock."""
@@ -129,9 +144,10 @@ class VirtualSwitch:
         epoch_us: int,
         seed: int = 0,
         limits: SwitchLimits | None = None,
+        relay: FakeRelay | None = None,
     ) -> None:
         self.runner = VirtualRunner(network, epoch_us)
-        self.relay = FakeRelay(now=lambda: network.now)
+        self.relay = relay or FakeRelay(now=lambda: network.now)
         self.prompts = FakePrompts()
         self._out: list[tuple[Flow, bytes]] = []
         self.store = WorkflowStore(InlineThreads(store), "switch")

@@ -50,7 +50,7 @@ def _finish(tx: Tx, orphan: OrphanCall, reason: Reason, now: int) -> None:
         answered_at=None,
         callee_answered_at=None,
         bridged_at=None,
-        ended_at=now,
+        ended_at=max(now, orphan.started_at),  # a clock may have been set back meanwhile
         termination=terminate(reason),
         is_service_initiated=orphan.is_service_initiated,
     )

@@ -1,0 +1,102 @@
+"""What must hold after any episode, whatever happened in it."""
+
+import re
+from collections import defaultdict
+from itertools import pairwise
+
+from tests.simulation.episode import SWITCH, Episode
+from tests.simulation.exchange import MEDIA_HOST
+
+_NUMBER = re.compile(rb"\+?91\d{10}|\+?9198\d{8}")
+_HEADER = {name: re.compile(rb"^" + name + rb": *(.*?)\r$", re.MULTILINE) for name in (b"Call-ID", b"From")}
+SECRETS = (b"from +", MEDIA_HOST.encode(), b"o=secret")
+SLACK_US = 1_100_000
+"""A deletion reaches a call in set-up within a second; one that is being joined that moment had looked just before."""
+
+
+def check(episode: Episode) -> None:
+    """Assert every invariant that an episode can break."""
+    check_bindings(episode)
+    check_windows(episode)
+    check_endings(episode)
+    check_legs(episode)
+    check_presented(episode)
+
+
+def check_bindings(episode: Episode) -> None:
+    """I1, I3: no two sessions mean the same for one party on one number at one time, cool-off included."""
+    taken: dict[tuple[object, object], list[tuple[int, int]]] = defaultdict(list)
+    for number, ref, start_at, free_at in episode.rows(
+        "SELECT virtual_number_id, party_ref, start_at, free_at FROM binding"
+    ):
+        assert isinstance(start_at, int)
+        assert isinstance(free_at, int)
+        taken[number, ref].append((start_at, free_at))
+    for spans in taken.values():
+        spans.sort()
+        for (_, free_at), (start_at, _) in pairwise(spans):
+            # A clock that is set back may place a new session before an older one's end, never while it stands.
+            assert free_at <= start_at or episode.jump_us
+
+
+def check_windows(episode: Episode) -> None:
+    """I2, I8: nothing was bridged outside its session's window, though nobody ever swept."""
+    for bridged_at, start_at, end_at in episode.rows(
+        "SELECT r.bridged_at, s.start_at, s.end_at FROM call_record r JOIN masking_session s ON s.id = r.session_id "
+        "WHERE r.bridged_at IS NOT NULL"
+    ):
+        assert isinstance(bridged_at, int)
+        assert isinstance(start_at, int)
+        assert isinstance(end_at, int)
+        slack_us = SLACK_US if episode.deleted_at else 0
+        assert start_at - episode.jump_us <= bridged_at < end_at + slack_us + episode.jump_us
+
+
+def check_endings(episode: Episode) -> None:
+    """I4: every call has one record, nothing is claimed, no leg, relay or transaction is left."""
+    node = episode.node
+    assert node.switch.calls == {}
+    assert node.switch.user_agent.leg_count == 0
+    assert node.switch.user_agent.transaction_count == 0
+    assert node.relay.sessions == {}
+    assert episode.rows("SELECT count(*) FROM live_call") == [(0,)]
+    for channel in node.switch.trunks.trunks:
+        assert node.switch.trunks.channel_count(channel.id) == 0
+    records = episode.rows(
+        "SELECT started_at, ringing_at, callee_answered_at, bridged_at, ended_at FROM call_record"
+    )
+    assert len(records) > episode.call_count / 4
+    for started_at, *steps, ended_at in records:
+        instants = [at for at in (started_at, *steps, ended_at) if isinstance(at, int)]
+        assert instants == sorted(instants)
+
+
+def check_legs(episode: Episode) -> None:
+    """I5: what is sent on a leg names one person at most, the one it goes to, and nothing else of the other side."""
+    named: dict[bytes, set[bytes]] = defaultdict(set)
+    ours: dict[bytes, bool] = {}  # Call-ID -> whether we chose it
+    people = {number.lstrip("+").encode() for number in episode.people}
+    for packet in episode.network.transcript:
+        found = _HEADER[b"Call-ID"].search(packet.data)
+        if found is None:
+            continue
+        call_id, is_from_us = found[1], packet.flow.local == SWITCH
+        is_ours = ours.setdefault(call_id, is_from_us)
+        if not is_from_us:
+            continue
+        named[call_id] |= {digits.lstrip(b"+") for digits in _NUMBER.findall(packet.data)} & people
+        # A response echoes its own peer's From, display name and all; nothing else of a peer is ever repeated.
+        secrets = (*SECRETS, b"name of") if is_ours else SECRETS
+        assert not any(secret in packet.data for secret in secrets)
+    for call_id, numbers in named.items():
+        assert len(numbers) <= 1, f"{call_id!r} names {len(numbers)} people"
+
+
+def check_presented(episode: Episode) -> None:
+    """I7: every call we place comes from a virtual number."""
+    virtual = {number.encode() for number in episode.virtual_numbers}
+    for packet in episode.network.transcript:
+        if packet.flow.local == SWITCH and packet.data.startswith(b"INVITE "):
+            found = _HEADER[b"From"].search(packet.data)
+            assert found is not None
+            assert any(number in found[1] for number in virtual)
