@@ -13,7 +13,7 @@ from importlib.metadata import version
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
-from maskline.cli import account, config, db, number, recording, serve, trunk
+from maskline.cli import account, config, db, delivery, number, recording, serve, trunk, webhook
 from maskline.cli.context import Context, split_global_options
 from maskline.errors import AppError
 from maskline.observability import redact_text
@@ -40,7 +40,7 @@ def build_app(context: Context) -> App:
         print_error=False,
         exit_on_error=False,
     )
-    for group in (serve, account, trunk, number, recording, db, config):
+    for group in (serve, account, trunk, number, recording, webhook, delivery, db, config):
         group.add_commands(app, context)
     return app
 

@@ -1,0 +1,118 @@
+"""`maskline webhook ...`."""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from maskline.cli.context import Context, found
+from maskline.cli.number import find_account
+from maskline.clock import to_datetime
+from maskline.core.delivery import (
+    ENDPOINT_COUNT_MAX,
+    EndpointCreated,
+    EndpointURLRefused,
+    NewEndpoint,
+    TooManyEndpoints,
+    WebhookEndpoint,
+)
+from maskline.core.events import EventKind
+from maskline.errors import InputError, RefusedError
+from maskline.store.engine import Tx
+from maskline.workflows import webhook_endpoints as work
+
+
+def add_commands(app: App, context: Context) -> None:
+    """Register the group."""
+    group = App(name="webhook", help="Where accounts want their events told in Maskline's own words.")
+    app.command(group)
+
+    @group.command(name="add")
+    def add(
+        account: str,
+        url: str,
+        /,
+        *,
+        event: tuple[str, ...] = (),
+        include_numbers: Annotated[bool, Parameter(negative="")] = False,
+    ) -> None:
+        """Add a webhook and print its secret, which is not shown again.
+
+        Args:
+            account: Name or auth id of the account.
+            url: Where to send events: an http or https URL without fragment.
+            event: An event to send, such as call.finished; may be repeated. All events when not given.
+            include_numbers: Tell people's numbers there.
+        """
+        new = NewEndpoint(
+            url=url, kinds=frozenset(_check_event(it) for it in event), sends_numbers=include_numbers
+        )
+        match context.run(_add, account, new, context.clock.now()):
+            case EndpointURLRefused(reason=reason):
+                raise InputError(f"nothing would ever be sent to this URL ({reason})")
+            case TooManyEndpoints():
+                raise RefusedError(f"the account has {ENDPOINT_COUNT_MAX} webhooks already")
+            case EndpointCreated(endpoint=endpoint, secret=secret):
+                context.answer(
+                    {**_describe(endpoint), "secret": secret.reveal()},
+                    f"webhook  {endpoint.id}",
+                    f"secret   {secret.reveal()}",
+                )
+
+    @group.command(name="list")
+    def list_all(account: str, /) -> None:
+        """List an account's webhooks, without their secrets.
+
+        Args:
+            account: Name or auth id of the account.
+        """
+        rows = [_describe(it) for it in context.run(_list, account)]
+        columns = ("webhook", "url", "events", "include_numbers", "disabled_at")
+        context.answer_table(rows, columns, "There are no webhooks.")
+
+    @group.command(name="remove")
+    def remove(account: str, webhook: str, /) -> None:
+        """Remove a webhook; what was still to be sent there is cancelled.
+
+        Args:
+            account: Name or auth id of the account.
+            webhook: Id of the webhook.
+        """
+        is_removed = context.run(_remove, account, webhook, context.clock.now())
+        found(is_removed or None, "webhook", webhook)
+        context.answer({"webhook": webhook, "is_removed": True}, f"webhook {webhook} removed")
+
+
+def _check_event(name: str) -> EventKind:
+    try:
+        return EventKind(name)
+    except ValueError:
+        known = ", ".join(kind.value for kind in EventKind)
+        raise InputError(f"--event: expected one of {known}") from None
+
+
+def _add(
+    tx: Tx, account: str, new: NewEndpoint, now: int
+) -> EndpointCreated | EndpointURLRefused | TooManyEndpoints:
+    return work.create_endpoint(tx, find_account(tx, account).id, new, now)
+
+
+def _list(tx: Tx, account: str) -> tuple[WebhookEndpoint, ...]:
+    return work.list_endpoints(tx, find_account(tx, account).id)
+
+
+def _remove(tx: Tx, account: str, webhook: str, now: int) -> bool:
+    return work.remove_endpoint(tx, find_account(tx, account).id, webhook, now)
+
+
+def _describe(endpoint: WebhookEndpoint) -> dict[str, object]:
+    disabled_at = endpoint.disabled_at
+    return {
+        "webhook": endpoint.id,
+        "url": endpoint.url,
+        "events": sorted(endpoint.kinds) or ["all"],
+        "include_numbers": endpoint.sends_numbers,
+        "created_at": to_datetime(endpoint.created_at).isoformat(timespec="seconds"),
+        "disabled_at": None
+        if disabled_at is None
+        else to_datetime(disabled_at).isoformat(timespec="seconds"),
+    }
