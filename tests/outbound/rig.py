@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from maskline.outbound.types import OutboundLimits
+from maskline.outbound.wire import Wire
 
 LOOPBACK = ("127.0.0.0/8",)
 LIMITS = OutboundLimits(total_s=5, connect_s=2, read_s=2, response_bytes_max=10_000)
@@ -81,6 +82,37 @@ async def read_request(reader: asyncio.StreamReader) -> bytes:
         if name.lower() == b"content-length":
             return head + await reader.readexactly(int(value))
     return head
+
+
+class AnsweringTransport(asyncio.Transport):
+    """The far end of a wire without a network: gives `answer` to whatever is written."""
+
+    def __init__(self, wire: Wire, answer: bytes = b"") -> None:
+        super().__init__()
+        self._wire = wire
+        self._answer = answer
+        self.written = b""
+        self.is_reading_paused = False
+        self.is_aborted = False
+
+    def write(self, data: object) -> None:
+        """Answer."""
+        assert isinstance(data, bytes)
+        self.written += data
+        if self._answer:
+            self._wire.data_received(self._answer)
+
+    def pause_reading(self) -> None:
+        """Note that the wire has enough."""
+        self.is_reading_paused = True
+
+    def resume_reading(self) -> None:
+        """Note that the wire wants more."""
+        self.is_reading_paused = False
+
+    def abort(self) -> None:
+        """Note the end."""
+        self.is_aborted = True
 
 
 def resolving(*addresses: str) -> Callable[[str, int], Awaitable[list[str]]]:

@@ -291,7 +291,7 @@ async def test_connections_are_bounded_and_waiting_counts() -> None:
         got = await asyncio.gather(*(_get(client, url, SHORT) for _ in range(20)), return_exceptions=True)
     assert [str(error) for error in got] == ["timeout"] * 20
     assert time.monotonic() - started < 2
-    assert peer.connection_count <= 6  # two at a time, each given up after its own time without a byte
+    assert peer.connection_count <= 10  # two at a time, given up after 0.2 s, and few as the time of all ends
 
 
 async def test_cancelled_requests_leave_no_connection_behind() -> None:

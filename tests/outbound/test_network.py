@@ -1,16 +1,17 @@
 import asyncio
+import ssl
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
 
-import httpcore
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from maskline.outbound.addresses import parse_networks
 from maskline.outbound.client import OutboundClient
-from maskline.outbound.network import ATTEMPTS_MAX, Budget, PinnedNetwork, PinnedStream, current_budget
+from maskline.outbound.network import ATTEMPTS_MAX, Connector, SystemNetwork
+from maskline.outbound.policy import Target, parse_target
+from maskline.outbound.resolver import Resolver
 from maskline.outbound.types import (
     FailureReason,
     OutboundError,
@@ -19,37 +20,43 @@ from maskline.outbound.types import (
     OutboundRefused,
     RefusalReason,
 )
-from tests.outbound.rig import resolving
+from maskline.outbound.wire import Wire
+from tests.outbound.rig import OK, AnsweringTransport, resolving, serve
 from tests.outbound.test_addresses import ADDRESSES
 
 LIMITS = OutboundLimits(total_s=5, connect_s=5, read_s=5, response_bytes_max=1_000)
+TRUST = ssl.create_default_context()
 
 
-class RecordingNetwork(httpcore.AsyncNetworkBackend):
+class RecordingNetwork:
     """Connects nowhere, and knows who was asked for; `answering` addresses give an answer."""
 
-    def __init__(self, *, answering: Iterable[str] = (), is_hanging: bool = False) -> None:
+    def __init__(self, *, answering: Iterable[str] = (), error: type[OSError] | None = OSError) -> None:
         self.asked: list[str] = []
         self._answering = frozenset(answering)
-        self._is_hanging = is_hanging
+        self._error = error
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait for nothing."""
+    async def connect(self, address: str, port: int, tls: ssl.SSLContext | None, name: str | None) -> Wire:
+        """Record the address; without an error it never answers."""
+        self.asked.append(address)
+        if address not in self._answering:
+            if self._error is None:
+                await asyncio.Event().wait()
+            else:
+                raise self._error
+        wire = Wire()
+        wire.connection_made(AnsweringTransport(wire, OK))
+        return wire
 
-    async def connect_tcp(
-        self, host: str, port: int, *args: Any, **options: Any
-    ) -> httpcore.AsyncNetworkStream:
-        """Record the address."""
-        self.asked.append(host)
-        if self._is_hanging:
-            try:
-                async with asyncio.timeout(options["timeout"]):
-                    await asyncio.Event().wait()
-            except TimeoutError:
-                raise httpcore.ConnectTimeout from None
-        if host not in self._answering:
-            raise httpcore.ConnectError
-        return httpcore.AsyncMockStream([b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"])
+
+def _target(url: str = "http://a.example/") -> Target:
+    target = parse_target(url)
+    assert isinstance(target, Target)
+    return target
+
+
+def _connector(network: RecordingNetwork, resolver: Resolver, *allowed: str) -> Connector:
+    return Connector(network, resolver, parse_networks(allowed), TRUST)
 
 
 def _is_inside(address: IPv4Address | IPv6Address) -> bool:
@@ -107,21 +114,29 @@ async def test_next_address_is_tried() -> None:
 async def test_attempts_are_bounded() -> None:
     """A name with many dead addresses costs three attempts."""
     network = RecordingNetwork()
-    pinned = PinnedNetwork(network, resolving(*(f"8.8.8.{n}" for n in range(20))), ())
+    connector = _connector(network, resolving(*(f"8.8.8.{n}" for n in range(20))))
     with pytest.raises(OutboundFailed) as caught:
-        await pinned.connect_tcp("a.example", 80, timeout=1)
+        await connector.connect(_target(), 1)
     assert caught.value.reason is FailureReason.CONNECT
     assert len(network.asked) == ATTEMPTS_MAX
 
 
 async def test_attempts_share_the_time_to_connect() -> None:
     """Addresses that do not answer are each given their share of the time."""
-    network = RecordingNetwork(is_hanging=True)
-    pinned = PinnedNetwork(network, resolving("8.8.8.8", "9.9.9.9"), ())
+    network = RecordingNetwork(error=None)
     with pytest.raises(OutboundFailed) as caught:
-        await pinned.connect_tcp("a.example", 80, timeout=0.1)
+        await _connector(network, resolving("8.8.8.8", "9.9.9.9")).connect(_target(), 0.1)
     assert caught.value.reason is FailureReason.TIMEOUT
     assert network.asked == ["8.8.8.8", "9.9.9.9"]
+
+
+async def test_wrong_certificate_is_not_tried_elsewhere() -> None:
+    """Somebody who answers as somebody else is a failure of TLS, whatever other addresses there are."""
+    network = RecordingNetwork(error=ssl.SSLCertVerificationError)
+    with pytest.raises(OutboundFailed) as caught:
+        await _connector(network, resolving("8.8.8.8", "9.9.9.9")).connect(_target("https://a.example/"), 1)
+    assert caught.value.reason is FailureReason.TLS
+    assert network.asked == ["8.8.8.8"]
 
 
 async def test_resolver_that_hangs_costs_the_time_to_connect() -> None:
@@ -131,9 +146,8 @@ async def test_resolver_that_hangs_costs_the_time_to_connect() -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    pinned = PinnedNetwork(RecordingNetwork(), hang, ())
     with pytest.raises(OutboundFailed) as caught:
-        await pinned.connect_tcp("a.example", 80, timeout=0.05)
+        await _connector(RecordingNetwork(), hang).connect(_target(), 0.05)
     assert caught.value.reason is FailureReason.TIMEOUT
 
 
@@ -144,36 +158,38 @@ async def test_name_without_addresses_is_a_failure_of_dns() -> None:
         raise OSError
 
     for resolver in (unknown, resolving()):
-        pinned = PinnedNetwork(RecordingNetwork(), resolver, ())
         with pytest.raises(OutboundFailed) as caught:
-            await pinned.connect_tcp("a.example", 80)
+            await _connector(RecordingNetwork(), resolver).connect(_target(), 1)
         assert caught.value.reason is FailureReason.DNS
 
 
 async def test_allowed_networks_are_connected_to() -> None:
     """The operator's networks are reached by name and by address, mapped addresses as what they are."""
     network = RecordingNetwork(answering=["10.0.0.1"])
-    pinned = PinnedNetwork(network, resolving("::ffff:10.0.0.1"), parse_networks(["10.0.0.0/8"]))
-    await pinned.connect_tcp("inside.example", 80)
-    assert network.asked == ["10.0.0.1"]
+    connector = _connector(network, resolving("::ffff:10.0.0.1"), "10.0.0.0/8")
+    await connector.connect(_target(), 1)
+    await connector.connect(_target("http://[::ffff:10.0.0.1]/"), 1)
+    assert network.asked == ["10.0.0.1", "10.0.0.1"]
 
 
-async def test_sockets_of_this_machine_are_not_reached() -> None:
-    """No request goes to a Unix socket."""
+async def test_address_in_a_url_needs_no_resolver() -> None:
+    """An address is judged as it stands."""
+
+    async def never(host: str, port: int) -> list[str]:
+        raise AssertionError
+
+    network = RecordingNetwork(answering=["8.8.8.8"])
+    await _connector(network, never).connect(_target("http://8.8.8.8/"), 1)
     with pytest.raises(OutboundRefused) as caught:
-        await PinnedNetwork(RecordingNetwork(), resolving(), ()).connect_unix_socket("/run/x.sock")
-    assert caught.value.reason is RefusalReason.URL
+        await _connector(network, never).connect(_target("http://10.0.0.1/"), 1)
+    assert caught.value.reason is RefusalReason.ADDRESS_NOT_PUBLIC
+    assert network.asked == ["8.8.8.8"]
 
 
-async def test_reading_is_charged_to_the_request_that_reads() -> None:
-    """What is read counts against the budget of the task's request, and only while there is one."""
-    stream = PinnedStream(httpcore.AsyncMockStream([b"12345", b"67890", b"more"]))
-    budget = Budget(9)
-    token = current_budget.set(budget)
-    assert await stream.read(100) == b"12345"
-    assert budget.bytes_left == 4
-    with pytest.raises(OutboundFailed) as caught:
-        await stream.read(100)
-    assert caught.value.reason is FailureReason.TOO_LARGE
-    current_budget.reset(token)
-    assert await stream.read(100) == b"more"
+async def test_system_network_connects_to_the_address() -> None:
+    """The real one brings bytes to a peer and back."""
+    async with serve() as peer:
+        wire = await SystemNetwork().connect("127.0.0.1", peer.port, None, None)
+        wire.write(b"GET / HTTP/1.1\r\n\r\n")
+        assert await wire.read(2) == OK
+        wire.abort()

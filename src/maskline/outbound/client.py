@@ -1,24 +1,25 @@
 """The client for outgoing requests: one request in, one answer or one named failure out.
 
-It has no cookies, follows no redirects, reads no proxy settings, and decodes no compression, by using nothing
-that knows of such things: URL, address and limits are decided here, and httpcore speaks HTTP/1.1.
+It has no cookies, follows no redirects, reads no proxy settings, and unpacks no compression, by having nothing
+that knows of such things: URL, address and limits are decided here, and h11 keeps to the grammar of HTTP/1.1.
 """
 
 import asyncio
 import re
 import ssl
-from collections.abc import Mapping, Sequence
-from contextvars import Token
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import certifi
-import httpcore
 
 from maskline.outbound.addresses import parse_networks
-from maskline.outbound.network import Budget, PinnedNetwork, current_budget
+from maskline.outbound.connection import Connection
+from maskline.outbound.network import Connector, Network, SystemNetwork
 from maskline.outbound.policy import Target, judge_addresses, parse_target
+from maskline.outbound.pool import ConnectionPool
 from maskline.outbound.resolver import Resolver, SystemResolver
 from maskline.outbound.types import (
     FailureReason,
@@ -29,25 +30,19 @@ from maskline.outbound.types import (
     RefusalReason,
 )
 
-CONNECTIONS_MAX: Final = 64  # of one client: requests beyond wait; a file descriptor and some 100 kB each
-IDLE_CONNECTIONS_MAX: Final = 32
-IDLE_S: Final = (
-    30.0  # a receiver of several events in a row is spared the handshakes; servers wait 60 s or so
+CONNECTIONS_MAX: Final = (
+    64  # busy ones of one client; requests beyond wait: a file descriptor and some memory each
 )
-HEADERS_BYTES_MAX: Final = (
-    256 * 1024
-)  # of an answer and everything before it; httpcore takes 100 kB at a time
-FRAMING_FACTOR: Final = 2  # bytes on the wire for each byte of body: chunks of reasonable size need 1.01
 USER_AGENT: Final = "Maskline"
 
 _METHOD: Final = re.compile(r"[A-Z]{1,16}", re.ASCII)
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
-_HEADER_VALUE: Final = re.compile(r"[\x20-\x7e\xa0-\xff]*")
+_HEADER_VALUE: Final = re.compile(r"[\x20-\x7e]*")
 _OURS: Final = frozenset({"host", "accept-encoding", "content-length", "transfer-encoding", "connection"})
 
 
 class OutboundClient:
-    """One pool of connections; close it when done.
+    """Connections of one user of it; close it when done.
 
     `allowed_networks` (CIDR) may be reached although they are not public. `resolver` gives the addresses of a
     name, `tls` says whom we trust, `network` makes connections.
@@ -59,31 +54,24 @@ class OutboundClient:
         allowed_networks: Sequence[str] = (),
         resolver: Resolver | None = None,
         tls: ssl.SSLContext | None = None,
-        network: httpcore.AsyncNetworkBackend | None = None,
+        network: Network | None = None,
         connections_max: int = CONNECTIONS_MAX,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._allowed = parse_networks(allowed_networks)
         self._own_resolver = SystemResolver() if resolver is None else None
-        self._turns = asyncio.Semaphore(
-            connections_max
-        )  # first come, first served; the pool never has a queue
-        self._network = network or httpcore.AnyIOBackend()
-        pinned = PinnedNetwork(
-            self._network,
+        self._turns = asyncio.Semaphore(connections_max)  # first come, first served
+        self._busy: set[Connection] = set()
+        self._pool = ConnectionPool(monotonic)
+        self._connector = Connector(
+            network or SystemNetwork(),
             resolver or self._own_resolver or SystemResolver(),
             self._allowed,
-        )
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls or trust_public_authorities(),
-            max_connections=connections_max,
-            max_keepalive_connections=min(IDLE_CONNECTIONS_MAX, connections_max),
-            keepalive_expiry=IDLE_S,
-            network_backend=pinned,
+            tls or trust_public_authorities(),
         )
 
     async def __aenter__(self) -> Self:
-        """Return the client itself, with all modules loaded that the first request would stop everybody for."""
-        await self._network.sleep(0)
+        """Return the client itself."""
         return self
 
     async def __aexit__(
@@ -94,7 +82,9 @@ class OutboundClient:
 
     async def close(self) -> None:
         """Close every connection; a request under way fails."""
-        await self._pool.aclose()
+        self._pool.close()
+        for connection in self._busy:
+            connection.close()
         if self._own_resolver is not None:
             self._own_resolver.close()
 
@@ -114,34 +104,38 @@ class OutboundClient:
         target = parse_target(url)
         if isinstance(target, RefusalReason):
             raise OutboundRefused(target)
-        if target.address is not None:
+        if target.address is not None:  # before anybody waits for a turn
             judged = judge_addresses([str(target.address)], self._allowed)
             if isinstance(judged, RefusalReason):
                 raise OutboundRefused(judged)
-        request = _build_request(method, target, headers, body, limits)
-        token: Token[Budget | None] = current_budget.set(
-            Budget(HEADERS_BYTES_MAX + FRAMING_FACTOR * limits.response_bytes_max)
-        )
+        lines = _build_headers(method, target, headers, body)
         try:
             async with asyncio.timeout(limits.total_s), self._turns:
-                return await self._exchange(request, limits)
-        except (TimeoutError, httpcore.TimeoutException):
+                return await self._exchange(method, target, lines, body, limits)
+        except TimeoutError:
             raise OutboundFailed(FailureReason.TIMEOUT) from None
-        except (httpcore.NetworkError, httpcore.ProtocolError, OSError):
-            raise OutboundFailed(FailureReason.PROTOCOL) from None
-        finally:
-            current_budget.reset(token)
 
-    async def _exchange(self, request: httpcore.Request, limits: OutboundLimits) -> OutboundResponse:
-        response = await self._pool.handle_async_request(request)
+    async def _exchange(
+        self,
+        method: str,
+        target: Target,
+        lines: Sequence[tuple[str, str]],
+        body: bytes | None,
+        limits: OutboundLimits,
+    ) -> OutboundResponse:
+        connection = self._pool.take(target)
+        if connection is None:
+            connection = Connection(await self._connector.connect(target, limits.connect_s))
+        self._busy.add(connection)
         try:
-            if response.status < 200:
-                raise OutboundFailed(FailureReason.PROTOCOL)  # a change of protocol that nobody asked for
-            headers = _read_headers(response.headers)
-            body = await _read_body(response, _announced_bytes(headers), limits)
+            answer = await connection.exchange(method, target.path, lines, body, limits)
+        except BaseException:
+            connection.close()
+            raise
         finally:
-            await response.aclose()
-        return OutboundResponse(status=response.status, headers=headers, body=body)
+            self._busy.discard(connection)
+        self._pool.give_back(target, connection)
+        return answer
 
 
 def trust_public_authorities() -> ssl.SSLContext:
@@ -150,63 +144,26 @@ def trust_public_authorities() -> ssl.SSLContext:
     has_system_list = places.cafile is not None or (
         places.capath is not None and any(Path(places.capath).iterdir())
     )
-    return ssl.create_default_context(cafile=None if has_system_list else certifi.where())
+    context = ssl.create_default_context(cafile=None if has_system_list else certifi.where())
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
-def _build_request(
-    method: str, target: Target, headers: Mapping[str, str], body: bytes | None, limits: OutboundLimits
-) -> httpcore.Request:
+def _build_headers(
+    method: str, target: Target, headers: Mapping[str, str], body: bytes | None
+) -> list[tuple[str, str]]:
     assert _METHOD.fullmatch(method), "a method of ours"
     lines = {
-        "Host": target.host_header,
-        "User-Agent": USER_AGENT,
-        "Accept": "*/*",
-        "Accept-Encoding": "identity",
+        "host": ("Host", target.host_header),
+        "user-agent": ("User-Agent", USER_AGENT),
+        "accept": ("Accept", "*/*"),
+        "accept-encoding": ("Accept-Encoding", "identity"),
     }
     for name, value in headers.items():
         assert _HEADER_NAME.fullmatch(name), "a header of ours"
         assert _HEADER_VALUE.fullmatch(value), "a header of ours"
         assert name.lower() not in _OURS, "the client's own header"
-        lines = {known: kept for known, kept in lines.items() if known.lower() != name.lower()} | {
-            name: value
-        }
+        lines[name.lower()] = (name, value)
     if body is not None:
-        lines["Content-Length"] = str(len(body))
-    return httpcore.Request(
-        method,
-        httpcore.URL(
-            scheme=target.scheme.encode(),
-            host=target.host.encode(),
-            port=target.port,
-            target=target.path.encode(),
-        ),
-        headers=[(name.encode(), value.encode("latin-1")) for name, value in lines.items()],
-        content=body,
-        extensions={"timeout": {"connect": limits.connect_s, "read": limits.read_s, "write": limits.read_s}},
-    )
-
-
-def _read_headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for name, value in raw:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
-    return headers
-
-
-def _announced_bytes(headers: Mapping[str, str]) -> int:
-    text = headers.get("content-length", "0")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
-
-
-async def _read_body(response: httpcore.Response, announced_bytes: int, limits: OutboundLimits) -> bytes:
-    if announced_bytes > limits.response_bytes_max and not limits.cuts_body:
-        raise OutboundFailed(FailureReason.TOO_LARGE)
-    body = bytearray()
-    async for chunk in response.aiter_stream():
-        body += chunk
-        if len(body) > limits.response_bytes_max:
-            if limits.cuts_body:
-                return bytes(body[: limits.response_bytes_max])
-            raise OutboundFailed(FailureReason.TOO_LARGE)
-    return bytes(body)
+        lines["content-length"] = ("Content-Length", str(len(body)))
+    return list(lines.values())
