@@ -17,6 +17,7 @@ from maskline.api.server import start_server
 from maskline.clock import Clock
 from maskline.core.inventory import Account, NewAccount, NewNumbers, Target, Trunk, TrunkSettings
 from maskline.core.numbers import DID
+from maskline.recordings.storage import RecordingStorage
 from maskline.store.setup import open_store
 from maskline.store.thread import StoreThreads
 from maskline.testing.clock import ManualClock
@@ -42,13 +43,21 @@ class Answer:
 class Service:
     """Started on construction, on a free loopback port; `close` stops it."""
 
-    def __init__(self, database_url: str, key_file: Path, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        key_file: Path,
+        clock: Clock | None = None,
+        *,
+        recordings: RecordingStorage | None = None,
+    ) -> None:
         self.database_url = database_url
         self.key_file = key_file
         self.store = open_store(self.database_url, self.key_file)
         self.manual_clock = ManualClock()
         self.clock = clock or self.manual_clock
         self.port = 0
+        self.recordings = recordings
         self._ready = threading.Event()
         self._serial = count()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
@@ -65,7 +74,11 @@ class Service:
         self._stop = asyncio.Event()
         threads = StoreThreads(self.store)
         app = create_app(
-            store=threads, clock=self.clock, random_bytes=os.urandom, public_url="http://maskline.test"
+            store=threads,
+            clock=self.clock,
+            random_bytes=os.urandom,
+            public_url="http://maskline.test",
+            recordings=self.recordings,
         )
         server = await start_server(app, ("127.0.0.1", 0))
         self.port = server.address[1]
