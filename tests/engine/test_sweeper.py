@@ -2,11 +2,20 @@
 
 import asyncio
 from collections.abc import Iterator
+from random import Random
 
 import pytest
 
-from maskline.engine.sweeper import WAIT_S_MAX, sweep_sessions
+from maskline.core.masking import SessionCreated
+from maskline.engine import sweeper
+from maskline.engine.sweeper import TIDY_BATCH_SIZE, TIDY_EVERY_S, WAIT_S_MAX, sweep_sessions, tidy_up
 from maskline.testing.clock import ManualClock
+from maskline.workflows.expire_masking_sessions import (
+    expire_masking_sessions,
+    load_next_session_end,
+    release_lapsed_bindings,
+)
+from tests.world import World, peek
 
 S = 1_000_000
 ROUNDS_MAX = 100
@@ -94,3 +103,93 @@ async def test_a_failing_database_is_asked_again(monkeypatch: pytest.MonkeyPatch
     await sessions.sweep(monkeypatch)
     assert len(sessions.expired) == 1
     assert sessions.waits[:2] == [WAIT_S_MAX] * 2
+
+
+class Living:
+    """A store that the sweeper sweeps while sessions are made at any moment; time is the sweeper's."""
+
+    def __init__(self, world: World, seed: int) -> None:
+        self.world = world
+        self.random = Random(seed)
+        self.clock = ManualClock(world.now)
+        self.late_us: list[int] = []
+        self.ends: dict[str, int] = {}
+        self.until = world.now + 30 * S
+
+    async def expire(self, now: int) -> int:
+        self.pass_time(self.random.randrange(200_000))  # a slow disk
+        ids = self.world.store.run(expire_masking_sessions, now)
+        self.late_us += [self.clock.now() - self.ends.pop(id_) for id_ in ids]
+        return len(ids)
+
+    async def next_end(self) -> int | None:
+        return self.world.store.read(load_next_session_end)
+
+    async def sleep(self, wait_s: float) -> None:
+        self.pass_time(round(wait_s * S))
+        if self.clock.now() >= self.until:
+            raise asyncio.CancelledError
+
+    def pass_time(self, us: int) -> None:
+        """Let time pass; somewhere on the way sessions are made, some of which end before all others."""
+        for part_us in (us // 3, us - us // 3):
+            self.clock.advance(us=part_us)
+            self.world.now = self.clock.now()
+            pair = self.random.sample(range(1, 40), 2)
+            made = self.world.ask(*pair, expires_in_s=self.random.choice((1, 2, 7, 30)))
+            if isinstance(made, SessionCreated):
+                self.ends[made.session.id] = made.session.ends_at
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_every_session_that_nobody_touches_is_told_within_a_second(
+    world: World, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Through the real store: one event each, dated to the microsecond of the end, written within 1 s of it."""
+    living = Living(world, seed)
+    monkeypatch.setattr(asyncio, "sleep", living.sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await sweep_sessions(expire=living.expire, next_end=living.next_end, clock=living.clock)
+    assert len(living.late_us) > 10
+    assert 0 <= min(living.late_us) <= max(living.late_us) <= S
+    told = peek(
+        world.store,
+        "SELECT o.occurred_at - s.end_at, count(*) FROM outbox o JOIN masking_session s ON s.id = o.session_id "
+        "WHERE o.kind = 'session.expired' GROUP BY 1",
+    )
+    assert told == [(0, len(living.late_us))]
+
+
+async def test_tidying_takes_full_batches_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has piled up goes without waiting for the next round; what fails keeps nothing else from being done."""
+    sleeps: list[float] = []
+    counts = iter([TIDY_BATCH_SIZE, TIDY_BATCH_SIZE, 1, 0])
+    done: list[int] = []
+
+    async def sleep(wait_s: float) -> None:
+        sleeps.append(wait_s)
+        if sleeps.count(TIDY_EVERY_S) == 2:
+            raise asyncio.CancelledError
+
+    async def fail(_now: int) -> int:
+        raise OSError("away")
+
+    async def work(_now: int) -> int:
+        done.append(next(counts))
+        return done[-1]
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await tidy_up(works=[fail, work], clock=ManualClock())
+    assert done == [TIDY_BATCH_SIZE, TIDY_BATCH_SIZE, 1, 0]
+    assert sleeps == [sweeper.TIDY_PAUSE_S, sweeper.TIDY_PAUSE_S, TIDY_EVERY_S, TIDY_EVERY_S]
+
+
+def test_batches_are_those_of_the_workflows(world: World) -> None:
+    """A full batch is told from the last one by its size."""
+    with world.store.transaction() as tx:
+        for index in range(TIDY_BATCH_SIZE // 2 + 1):
+            world.ask_in(tx, 1000 + index, 9000 + index, expires_in_s=60)
+    later = world.now + 61 * S
+    found = [world.store.run(release_lapsed_bindings, later) for _ in range(2)]
+    assert found == [TIDY_BATCH_SIZE, 2]
