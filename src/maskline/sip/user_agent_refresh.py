@@ -47,11 +47,12 @@ RETRY_S: Final = 10.0
 GLARE_S_OF_CALLER: Final = 3.0
 GLARE_S_OF_CALLEE: Final = 1.0
 # Alarms are set for powers of two and set again for what is left, since each length has a queue of its own.
-STEP_S_MIN: Final = 1.0
+STEP_S_MIN: Final = 1
 EARLY_S: Final = STEP_S_MIN / 2
 # Answers that mean the method and not the session.
 _UPDATE_UNKNOWN: Final = frozenset({405, 420, 501})
-_ANSWERS_COUNT_MAX: Final = 256
+# What peers usually ask for is a handful of values; fields made of them are shared by all their calls.
+_FIELDS_CACHE_MAX: Final = 256
 
 
 class SessionTimers:
@@ -70,9 +71,8 @@ class SessionTimers:
 
     def invite_fields(self, leg: Leg) -> Items:
         """Return what our INVITE says; the choice of the refresher is the peer's."""
-        interval_s = max(self._core.settings.session_expires_s, leg.min_se_s)
-        supported = ("Supported", "timer, 100rel" if leg.is_100rel_wanted else "timer")
-        return supported, ("Session-Expires", str(interval_s)), *_min_se(leg)
+        interval_s = self._core.settings.session_expires_s
+        return _invite_fields(interval_s, leg.min_se_s, is_100rel_wanted=leg.is_100rel_wanted)
 
     def request_fields(self, leg: Leg) -> Items:
         """Return what our request within a dialog says, which keeps the roles; a restored leg has no timer."""
@@ -81,21 +81,17 @@ class SessionTimers:
             return ()
         interval_s = max(timer.interval_s, leg.min_se_s)
         expires = f"{interval_s};refresher={UAC if timer.is_ours else UAS}"
-        return ("Supported", "timer"), ("Session-Expires", expires), *_min_se(leg)
+        return ("Supported", "timer"), ("Session-Expires", expires), *_min_se(leg.min_se_s)
 
     def answer_fields(self, leg: Leg, now: float) -> Items:
         """Decide what our 2xx to the request in hand says, and start the timer by it."""
         settings = self._core.settings
         timer = leg.session_timer
-        agreement = answer_wish(
-            leg.wish,
-            ours_s=settings.session_expires_s,
-            min_s=settings.min_se_s,
-            is_ours_now=timer is None or timer.is_ours,
-        )
+        is_ours_now = timer is None or timer.is_ours
+        agreement, fields = _agree(leg.wish, settings.session_expires_s, settings.min_se_s, is_ours_now)
         leg.wish = NO_WISH
         self._start(leg, agreement, now)
-        return _answer_fields(agreement)
+        return fields
 
     def answered(self, leg: Leg, response: Response, now: float) -> None:
         """Start the timer by the peer's 2xx to a request of ours."""
@@ -149,10 +145,11 @@ class SessionTimers:
         timers = self._core.timers
         timers.cancel(timer.alarm)
         timer.alarm = None
-        timer.due_at = due_at = min(due_at, timer.ends_at)
+        due_at = min(due_at, timer.ends_at)
+        timer.due_at = due_at
         if due_at != inf:
-            step_s = float(1 << max(int(due_at - now), 1).bit_length() - 1)
-            timer.alarm = timers.set(now, max(step_s, STEP_S_MIN), TimerName.SESSION, leg)
+            whole_s = max(int(due_at - now), STEP_S_MIN)
+            timer.alarm = timers.set(now, float(1 << whole_s.bit_length() - 1), TimerName.SESSION, leg)
 
     # --- our refresh ----------------------------------------------------------------------------------------
 
@@ -251,12 +248,19 @@ def _forget(leg: Leg, timer: SessionTimer, transaction: ClientTransaction) -> No
         leg.offer_out = None
 
 
-def _min_se(leg: Leg) -> Items:
-    return () if leg.min_se_s == MIN_SE_S_DEFAULT else (("Min-SE", str(leg.min_se_s)),)
+def _min_se(min_se_s: int) -> Items:
+    return () if min_se_s == MIN_SE_S_DEFAULT else (("Min-SE", str(min_se_s)),)
 
 
-@lru_cache(_ANSWERS_COUNT_MAX)
-def _answer_fields(agreement: Agreement) -> Items:
+@lru_cache(_FIELDS_CACHE_MAX)
+def _invite_fields(interval_s: int, min_se_s: int, *, is_100rel_wanted: bool) -> Items:
+    supported = ("Supported", "timer, 100rel" if is_100rel_wanted else "timer")
+    return supported, ("Session-Expires", str(max(interval_s, min_se_s))), *_min_se(min_se_s)
+
+
+@lru_cache(_FIELDS_CACHE_MAX)
+def _agree(wish: Wish, ours_s: int, min_s: int, is_ours_now: bool) -> tuple[Agreement, Items]:  # noqa: FBT001 - a key
+    agreement = answer_wish(wish, ours_s=ours_s, min_s=min_s, is_ours_now=is_ours_now)
     expires = f"{agreement.interval_s};refresher={UAS if agreement.is_ours else UAC}"
     fields: Items = (("Supported", "timer"), ("Session-Expires", expires))
-    return fields if agreement.is_ours else (*fields, ("Require", "timer"))
+    return agreement, fields if agreement.is_ours else (*fields, ("Require", "timer"))
