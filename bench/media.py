@@ -23,7 +23,7 @@ from maskline.engine.media_client import Side
 from maskline.engine.media_supervisor import GUARD_COMMAND, MediaSupervisor
 from maskline.engine.media_types import EngineSettings, Family, PartyMedia
 
-STEPS = (100, 200, 300, 400, 450, 500, 550, 600, 650, 700, 800)
+STEPS = (100, 200, 300, 400, 450, 500, 550, 600, 700, 800)
 RUN_S = 3.0
 TRIES = 2  # of a step: a virtual machine takes its core away now and then
 P99_MS_MAX = 10.0

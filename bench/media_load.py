@@ -1,8 +1,9 @@
 """G.711 calls over a relay, sent and received by one process: `python -m bench.media_load`.
 
 Both sides of every call are two sockets of this process. It prints their ports, then takes one JSON line a
-measurement (`LoadPlan`) and answers one line (`Measured`). A packet carries the moment it was handed to the kernel;
-packets of one millisecond leave in one system call for each side, and calls are spread over the 20 ms of a packet.
+measurement (`LoadPlan`) and answers one line (`Measured`). A packet carries the moment it was handed to the kernel,
+and the kernel notes the moment it arrived, so a load that is slow to listen does not look like a slow relay.
+Packets of one millisecond leave in one system call for each side, and calls are spread over the 20 ms of a packet.
 The kernel's batch calls are reached by `ctypes`, packets are laid out by `numpy`: 800 calls take half a core.
 """
 
@@ -30,7 +31,7 @@ DRAIN_S = (
 )
 WARM_UP_S = 1.0
 BUFFER_BYTES = 16 * 1024 * 1024
-SO_RCVBUFFORCE, SO_MEMINFO, MEMINFO_DROPS = 33, 55, 8
+SO_RCVBUFFORCE, SO_TIMESTAMPNS, SO_MEMINFO, MEMINFO_DROPS = 33, 35, 55, 8
 ADDRESSES = ("127.0.0.2", "127.0.0.3")
 
 _PACKET = np.dtype(
@@ -57,6 +58,9 @@ _MESSAGE = np.dtype(  # struct mmsghdr of 64-bit Linux
     ]
 )
 _PIECE = np.dtype([("start", "<u8"), ("bytes", "<u8")])
+_ARRIVAL = np.dtype(
+    [("header", "V16"), ("seconds", "<i8"), ("nanoseconds", "<i8")]
+)  # struct cmsghdr, timespec
 _ADDRESS = np.dtype([("family", "<u2"), ("port", ">u2"), ("host", "V4"), ("zero", "V8")])
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -102,7 +106,10 @@ class Batch:
         self._messages = np.zeros(count, _MESSAGE)
         self._messages["pieces"] = self._pieces.ctypes.data + np.arange(count) * _PIECE.itemsize
         self._messages["piece_count"] = 1
-        if ports is not None:
+        self.arrivals = np.zeros(count, _ARRIVAL)
+        if ports is None:
+            self._messages["control"] = self.arrivals.ctypes.data + np.arange(count) * _ARRIVAL.itemsize
+        else:
             self._addresses = np.zeros(count, _ADDRESS)
             self._addresses["family"] = socket.AF_INET
             self._addresses["port"] = ports
@@ -121,6 +128,7 @@ class Batch:
 
     def receive(self, fd: int) -> int:
         """Fill with what has arrived; return how many."""
+        self._messages["control_bytes"] = _ARRIVAL.itemsize
         return max(int(_recvmmsg(fd, self._at, len(self.packets), socket.MSG_DONTWAIT, None)), 0)
 
 
@@ -133,6 +141,7 @@ class Side:
             self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
         except PermissionError:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.socket.bind((address, 0))
         self.port: int = self.socket.getsockname()[1]
         self._fd = self.socket.fileno()
@@ -154,14 +163,16 @@ class Side:
         rows = self._outgoing.packets[start:end]
         rows["sequence"] += 1
         rows["timestamp"] += PAYLOAD_BYTES
-        rows["sent_ns"] = time.monotonic_ns()
+        rows["sent_ns"] = time.time_ns()
         self._outgoing.send(self._fd, start, end)
         return end - start
 
     def receive(self, into: "Moments") -> None:
         """Note all that has arrived."""
         while (count := self._incoming.receive(self._fd)) > 0:
-            into.note(self._incoming.packets["sent_ns"][:count])
+            arrivals = self._incoming.arrivals[:count]
+            arrived_ns = arrivals["seconds"] * 1_000_000_000 + arrivals["nanoseconds"]
+            into.note(self._incoming.packets["sent_ns"][:count], arrived_ns)
             if count < BATCH:
                 return
 
@@ -178,12 +189,12 @@ class Moments:
         self._sent_ns, self._arrived_ns = np.zeros(size, np.int64), np.zeros(size, np.int64)
         self._count = 0
 
-    def note(self, sent_ns: "np.ndarray[Any, Any]") -> None:
-        """Add packets that have arrived by now; what is doubled beyond reason is left out."""
+    def note(self, sent_ns: "np.ndarray[Any, Any]", arrived_ns: "np.ndarray[Any, Any]") -> None:
+        """Add packets; what is doubled beyond reason is left out."""
         room = slice(self._count, self._count + len(sent_ns))
         taken = len(self._sent_ns[room])
         self._sent_ns[room] = sent_ns[:taken]
-        self._arrived_ns[room] = time.monotonic_ns()
+        self._arrived_ns[room] = arrived_ns[:taken]
         self._count += taken
 
     def delays_ms(self, *, since_ns: int) -> "np.ndarray[Any, Any]":
@@ -207,7 +218,7 @@ def measure(sides: tuple[Side, Side], plan: LoadPlan) -> Measured:
     late_s = relay_cpu_s = load_cpu_s = 0.0
     for slot in range(warm_slots + run_slots):
         if slot == warm_slots:
-            since_ns, begun = time.monotonic_ns(), time.monotonic()
+            since_ns, begun = time.time_ns(), time.monotonic()
             relay_cpu_s, load_cpu_s = read_usage(plan.relay_pid).cpu_s, time.process_time()
         count = a.send(slot % SLOTS) + b.send((slot + SLOTS // 2) % SLOTS)
         due = started + (slot + 1) * SLOT_S
