@@ -15,7 +15,7 @@ from maskline.errors import InputError, RefusedError
 from maskline.store.engine import Tx
 from maskline.workflows.trunks import TrunkExists, add_trunk, change_trunk, load_trunk, load_trunks
 
-Options = Annotated[TrunkOptions, Parameter(name="*")]
+Options = Annotated[TrunkOptions, Parameter(name="*", help="What to set.")]
 
 
 def add_commands(app: App, context: Context) -> None:
@@ -43,7 +43,9 @@ def add_commands(app: App, context: Context) -> None:
 
     @group.command(name="set")
     def change(name: str, /, *, options: Options = TrunkOptions()) -> None:  # noqa: B008
-        """Change a trunk; what is not named stays. A running service follows within a second.
+        """Change a trunk; what is not named stays.
+
+        A running service follows within a second.
 
         Args:
             name: The trunk's name.
