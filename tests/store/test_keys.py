@@ -176,3 +176,13 @@ def test_missing_key_file(tmp_path: Path) -> None:
     """A file that is not there is named."""
     with pytest.raises(KeyFileError, match=r"nothing\.key"):
         load_key_file(tmp_path / "nothing.key")
+
+
+def test_links_are_signed_with_a_key_of_their_own() -> None:
+    """A signature of a link says nothing of PIN hashes or references, and another key file's is another."""
+    keys = _keys()
+    signature = keys.link_signature("1234")
+    assert len(signature) == 64
+    assert signature == _keys().link_signature("1234") != keys.link_signature("1235")
+    assert not signature.startswith(keys.pin_hash("1234"))
+    assert signature != _keys(ref_key=bytes([1]) * 32).link_signature("1234")

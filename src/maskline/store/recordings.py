@@ -16,6 +16,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    literal_column,
     or_,
     select,
     update,
@@ -39,6 +40,9 @@ from .schema_recordings import recording, recording_retention
 from .statement import Statement, insert_row
 
 _r: Final = recording.c
+# Written out: SQLite uses an index over some rows only where the statement itself says that it asks for those.
+_is_capturing: Final = _r.state == literal_column("'capturing'")
+_is_captured: Final = _r.state == literal_column("'captured'")
 NAMES_ASKED_MAX: Final = 100
 _STORAGE_NAME_BYTES: Final = 16  # 128 bits: nobody guesses where the audio lies
 _INSERT: Final = Statement(
@@ -73,9 +77,7 @@ _SELECT_RECORD: Final = Statement(
         call_record.c.call_id == bindparam("call_id")
     )
 )
-_SELECT_NOTES: Final = Statement(
-    select(_r.notes).where(HAS_ID, _r.state == RecordingState.CAPTURING.value).with_for_update()
-)
+_SELECT_NOTES: Final = Statement(select(_r.notes).where(HAS_ID, _is_capturing).with_for_update())
 _UPDATE_NOTES: Final = Statement(update(recording).where(HAS_ID).values(notes=bindparam("notes_")))
 
 
@@ -87,7 +89,7 @@ def _to_captured(which: ColumnElement[bool]) -> Statement:
     )
     return Statement(
         update(recording)
-        .where(which, _r.state == RecordingState.CAPTURING.value)
+        .where(which, _is_capturing)
         .values(
             state=RecordingState.CAPTURED.value,
             ended_at=at,
@@ -114,27 +116,23 @@ _TAKE: Final = Statement(
     .where(
         _r.id
         == select(_r.id)
-        .where(_of_switch, _r.state == RecordingState.CAPTURED.value, _r.due_at <= bindparam("now"), _is_free)
+        .where(_of_switch, _is_captured, _r.due_at <= bindparam("now"), _is_free)
         .order_by(_r.due_at, _r.id)
         .limit(1)
         .scalar_subquery(),
-        _r.state == RecordingState.CAPTURED.value,
+        _is_captured,
         _is_free,  # asked again: another worker may have taken it between the two looks
     )
     .values(lease_until=bindparam("lease_until_"))
     .returning(*COLUMNS)
 )
-_SELECT_NEXT_DUE: Final = Statement(
-    select(func.min(_r.due_at)).where(_of_switch, _r.state == RecordingState.CAPTURED.value)
-)
+_SELECT_NEXT_DUE: Final = Statement(select(func.min(_r.due_at)).where(_of_switch, _is_captured))
 _RENEW: Final = Statement(
-    update(recording)
-    .where(HAS_ID, _r.state == RecordingState.CAPTURED.value)
-    .values(lease_until=bindparam("lease_until_"))
+    update(recording).where(HAS_ID, _is_captured).values(lease_until=bindparam("lease_until_"))
 )
 _PUT_BACK: Final = Statement(
     update(recording)
-    .where(HAS_ID, _r.state == RecordingState.CAPTURED.value)
+    .where(HAS_ID, _is_captured)
     .values(
         lease_until=None, due_at=bindparam("due_at_"), attempt_count=_r.attempt_count + bindparam("counted")
     )
@@ -146,7 +144,7 @@ _retention_days: Final = (
 )
 _COMPLETE: Final = Statement(
     update(recording)
-    .where(HAS_ID, _r.state == RecordingState.CAPTURED.value)
+    .where(HAS_ID, _is_captured)
     .values(
         state=RecordingState.COMPLETED.value,
         ended_at=bindparam("ended_at_"),
@@ -164,7 +162,7 @@ _FAIL: Final = Statement(
     update(recording)
     .where(
         HAS_ID,
-        or_(_r.state == RecordingState.CAPTURING.value, _r.state == RecordingState.CAPTURED.value),
+        or_(_is_capturing, _is_captured),
     )
     .values(
         state=RecordingState.FAILED.value,
@@ -187,9 +185,7 @@ _NAME_KEYS: Final = tuple(f"name_{index}" for index in range(NAMES_ASKED_MAX))
 _SELECT_STATES: Final = Statement(
     select(_r.id, _r.state).where(_r.id.in_([bindparam(key) for key in _NAME_KEYS]))
 )
-_COUNT_WAITING: Final = Statement(
-    select(func.count()).select_from(recording).where(_r.state == RecordingState.CAPTURED.value)
-)
+_COUNT_WAITING: Final = Statement(select(func.count()).select_from(recording).where(_is_captured))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
