@@ -13,6 +13,7 @@ from maskline.core.call.events import PromptKind
 from maskline.core.call_record import Side
 from maskline.engine.call_media import CallMedia, MediaPolicy, PromptNeed
 from maskline.engine.call_player import CallPlayer, read_info
+from maskline.engine.media_types import PromptFile
 from maskline.prompts.types import PromptFailure
 from maskline.testing.prompts import FakePrompts
 from maskline.testing.relay import FakeRelay
@@ -75,6 +76,45 @@ async def test_failures_are_told_in_words() -> None:
     failed = await player.play(ours, player.begin(Side.A))
     assert failed == on.PromptFailed(PromptKind.PIN, "relay", is_built_in=True)
     assert await player.fetch(do.Prompt(PromptKind.PIN)) == on.PromptReady()
+
+
+class SlowPrompts(FakePrompts):
+    """Fetches nothing before it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let = asyncio.Event()
+
+    async def fetch(self, url: str, codec: str) -> PromptFile:
+        await self.let.wait()
+        return await super().fetch(url, codec)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_callee_hears_nothing_of_the_caller_while_its_prompt_is_fetched(is_there: bool) -> None:
+    """The relay has joined B's line by then, and A does not know that anybody listens."""
+    player = await make_player()
+    player.prompts = prompts = SlowPrompts()
+    if not is_there:
+        prompts.fail(URL, PromptFailure.NOT_FOUND)
+    player.media.offer(Side.B)
+    await player.media.meet_callee(OFFER)
+    assert isinstance(player.relay, FakeRelay)
+    on_air = player.relay.sessions["call1"].playing
+    tag = player.begin(Side.B)
+    work = asyncio.ensure_future(player.play(do.Play(Side.B, do.Prompt(PromptKind.CALLEE, URL)), tag))
+    await asyncio.sleep(0)
+    assert on_air[Side.B].prompt.stem == "/prompts/silence"
+    assert on_air[Side.B].repeats
+    prompts.let.set()
+    failed = await work
+    if is_there:
+        assert failed is None
+        assert on_air[Side.B].prompt.stem == prompts.stem_of(URL)
+        assert player.finished(Side.B, tag) == on.PromptFinished(Side.B)
+    else:
+        assert failed == on.PromptFailed(PromptKind.CALLEE, "not-found")
+        assert Side.B not in on_air
 
 
 async def test_keys_count_only_while_they_are_asked_for() -> None:

@@ -64,6 +64,8 @@ class CallPlayer:
         side, prompt = command.side, command.prompt
         failure = "relay"
         try:
+            if side is Side.B:
+                await self._hush(side, tag)
             file = await self._file(side, prompt)
             if self._tags.get(side) != tag:
                 return None
@@ -78,8 +80,17 @@ class CallPlayer:
             return None
         if self._tags.get(side) != tag:
             return None
-        del self._tags[side]
+        await self.stop(side)
         return on.PromptFailed(prompt.kind, failure, is_built_in=not prompt.url)
+
+    async def _hush(self, side: Side, tag: str) -> None:
+        """Play silence until there is something better: A, who thinks it rings, is not to be heard meanwhile."""
+        codec = self.media.prompt_codec(side)
+        if codec is None:
+            raise _NoCodec
+        silence = await self.prompts.built_in(BuiltIn.SILENCE, codec)
+        if self._tags.get(side) == tag:
+            await self.relay.play(self.call_id, side, silence, tag=tag, repeats=True)
 
     async def stop(self, side: Side) -> None:
         """Play nothing there any more. A call without a relay plays nothing anyhow."""
