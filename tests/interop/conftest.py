@@ -1,15 +1,20 @@
 """One running service for all tests of a worker, and a carrier of its own for every test."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.interop.client import Client
 from tests.interop.ground import Carrier, Ground, loopback_block
 from tests.interop.stage import Stage
+from tests.interop.talk import PORT_A, PORT_B, TONE_A_HZ, TONE_B_HZ
+from tests.interop.voice import Voice, voice
 from tests.interop.waiting import wait_for
+from tests.interop.web import Web, serve_web
 
-CARRIER_COUNT = 150  # more than there are tests, with their parameters, that ask for one
+CARRIER_COUNT = 230  # more than there are tests, with their parameters, that ask for one
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +27,11 @@ def block() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def ground(block: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """The service on SQLite, with carriers for all tests."""
-    ground = Ground(block, tmp_path_factory.mktemp("ground"))
+    ground = Ground(
+        block,
+        tmp_path_factory.mktemp("ground"),
+        settings={"OUTBOUND_ALLOWED_NETWORKS": f"{block}.0.0/16"},  # where `web` is
+    )
     ground.carriers = {
         "plain": iter(ground.add_carriers(CARRIER_COUNT)),
         "tcp": iter(ground.add_carriers(4, transport="tcp")),
@@ -36,6 +45,29 @@ def ground(block: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gro
         ground.store.close()
     assert ground.told_in_logs() == []
     assert ground.errors_in_logs() == []
+
+
+@pytest.fixture(scope="session")
+def web(block: str) -> Iterator[Web]:
+    """A web server of somebody else's, which the service may reach."""
+    with serve_web(f"{block}.0.30") as web:
+        yield web
+
+
+@pytest.fixture
+def client(stage: Stage) -> Client:
+    """The HTTP interface, for the account of the stage's carrier."""
+    return Client(stage.ground, stage.carrier)
+
+
+@pytest.fixture
+def voices(stage: Stage) -> Iterator[tuple[Voice, Voice]]:
+    """The audio of both ends of the stage, where sipp's descriptions say it is."""
+    with ExitStack() as stack:
+        yield (
+            stack.enter_context(voice((stage.caller.hosts[1], PORT_A), TONE_A_HZ)),
+            stack.enter_context(voice((stage.callee.hosts[1], PORT_B), TONE_B_HZ)),
+        )
 
 
 @pytest.fixture

@@ -146,6 +146,7 @@ class Ground:
                 targets=(Target(host=carrier.uas[0], port=carrier.uas[1], transport=Transport(transport)),),
                 accept=(f"{self.block}.{index}.0/24",),
                 sends_asserted=True,
+                has_health_check=False,  # sipp would take it for its call
                 username=CREDENTIALS[0] if has_credentials else None,
                 password=Secret(CREDENTIALS[1]) if has_credentials else None,
             ),
@@ -156,17 +157,24 @@ class Ground:
         assert isinstance(add_numbers(tx, new, now_us()), NumbersAdded)
         return carrier
 
-    def move_peer(self, carrier: Carrier, peer: tuple[str, int]) -> Carrier:
-        """Have a carrier's calls go elsewhere; a running service knows it a second later at most."""
+    def change_trunk(self, carrier: Carrier, **changed: object) -> Trunk:
+        """Give a carrier's trunk other settings; a running service knows them a second later at most."""
 
-        def move(tx: Tx) -> None:
+        def change(tx: Tx) -> Trunk:
             trunk = load_trunk(tx, f"carrier{carrier.index}")
             assert trunk is not None
-            target = replace(trunk.targets[0], host=peer[0], port=peer[1])
-            accept = (*trunk.accept, f"{peer[0]}/128")
-            assert change_trunk(tx, replace(trunk, targets=(target,), accept=accept))
+            trunk = replace(trunk, **changed)  # type: ignore[arg-type]
+            assert change_trunk(tx, trunk)
+            return trunk
 
-        self.store.run(move)
+        return self.store.run(change)
+
+    def move_peer(self, carrier: Carrier, peer: tuple[str, int]) -> Carrier:
+        """Have a carrier's calls go elsewhere, as `change_trunk`."""
+        target = Target(host=peer[0], port=peer[1], transport=Transport(carrier.transport))
+        self.change_trunk(
+            carrier, targets=(target,), accept=(f"{self.block}.{carrier.index}.0/24", f"{peer[0]}/128")
+        )
         return replace(carrier, peer=peer)
 
     def add_session(

@@ -51,9 +51,15 @@ class Listener:
 
 
 def render_request(
-    method: str, source: tuple[str, int], target: tuple[str, int], *, user: str = "", caller: str = "tester"
+    method: str,
+    source: tuple[str, int],
+    target: tuple[str, int],
+    *,
+    user: str = "",
+    caller: str = "tester",
+    call_id: str = "",
 ) -> bytes:
-    """A plain request outside any dialog."""
+    """A plain request outside any dialog, or with the Call-ID of one."""
     word = uuid.uuid4().hex
     at = f"{user}@" if user else ""
     lines = (
@@ -62,7 +68,7 @@ def render_request(
         "Max-Forwards: 70",
         f"From: <sip:{caller}@{source[0]}>;tag={word[:12]}",
         f"To: <sip:{at}{target[0]}>",
-        f"Call-ID: {word}",
+        f"Call-ID: {call_id or word}",
         f"CSeq: 1 {method}",
         f"Contact: <sip:{source[0]}:{source[1]}>",
         "Content-Length: 0",
