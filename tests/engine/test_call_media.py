@@ -424,6 +424,7 @@ async def test_a_caller_without_offer_is_offered_one_codec_early() -> None:
     relay = FakeRelay()
     media = _media(relay, PROMPTED)
     await media.open(None)
+    assert media.prompt_codec(Side.A) == "PCMU"
     offer = parse_sdp(media.answer_early())
     assert [codec.name for codec in offer.codecs] == ["PCMU"]
     await media.take_answer(Side.A, _sdp(formats=(0, 101)))
@@ -438,7 +439,7 @@ async def test_a_caller_we_dial_is_held_to_its_first_choice() -> None:
     await media.open(None)
     offer = parse_sdp(media.offer(Side.A))
     assert {codec.name for codec in offer.codecs} == {"PCMU", "PCMA", "G722"}
-    await media.connect_caller(_sdp(formats=(8, 0, 101)))
+    await media.connect_caller(_sdp(formats=(18, 8, 0, 101)))  # G.729 was never offered
     assert relay.sessions["call1"].parties[Side.A].port == 4000
     to_b = parse_sdp(media.offer(Side.B))
     assert [codec.name for codec in to_b.codecs] == ["PCMA"]

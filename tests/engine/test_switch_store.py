@@ -8,7 +8,7 @@ import pytest
 from maskline.core.call.state import CallPlan
 from maskline.core.call_record import CallClaim, CallClaimed, SessionBusy, SessionEnded
 from maskline.core.events import EventKind, NewEvent
-from maskline.core.masking import MaskingSession, RecordFormat
+from maskline.core.masking import MaskingSession, RecordFormat, Role
 from maskline.core.recording import NewRecording, RecordingFailure
 from maskline.core.routing import Connect
 from maskline.engine.switch_store import WorkflowStore
@@ -33,6 +33,7 @@ def _plan(session: MaskingSession, world: World, call_id: str = "c1") -> CallPla
         session_id=call.session_id,
         account_id=call.account_id,
         caller_role=call.role,
+        callee_role=Role.SECOND if call.role is Role.FIRST else Role.FIRST,
         callee=call.callee,
         presented=call.number,
         trunk_id=world.trunk.id,

@@ -3,10 +3,13 @@
 import hashlib
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
+
+from structlog.testing import capture_logs
 
 from maskline.core.call_record import Side
 from maskline.core.inventory import Account, NewAccount, NewNumbers, Target, TrunkSettings
@@ -94,6 +97,7 @@ class Episode:
     virtual_numbers: tuple[DID, ...] = ()
     people: list[str] = field(default_factory=list)
     deleted_at: dict[str, int] = field(default_factory=dict)
+    logs: list[MutableMapping[str, Any]] = field(default_factory=list)
     jump_us: int = 0  # the sum of all jumps' sizes
     _dice: Random = field(init=False)
     _epoch_shift_us: int = 0
@@ -101,6 +105,10 @@ class Episode:
 
     def run(self) -> None:
         """Let it all happen."""
+        with capture_logs() as self.logs:
+            self._run()
+
+    def _run(self) -> None:
         self._build()
         for _ in range(self.call_count):
             self._at(self._dice.uniform(0.0, SPAN_S), self._begin_call)

@@ -16,11 +16,17 @@ SLACK_US = 1_100_000
 
 def check(episode: Episode) -> None:
     """Assert every invariant that an episode can break."""
+    check_logs(episode)
     check_bindings(episode)
     check_windows(episode)
     check_endings(episode)
     check_legs(episode)
     check_presented(episode)
+
+
+def check_logs(episode: Episode) -> None:
+    """Nothing went wrong that the call machine does not foresee."""
+    assert [entry for entry in episode.logs if entry["log_level"] in {"error", "exception"}] == []
 
 
 def check_bindings(episode: Episode) -> None:
@@ -66,6 +72,7 @@ def check_endings(episode: Episode) -> None:
         "SELECT started_at, ringing_at, callee_answered_at, bridged_at, ended_at FROM call_record"
     )
     assert len(records) > episode.call_count / 4
+    assert episode.rows("SELECT call_id FROM call_record WHERE reason = 'internal-error'") == []
     for started_at, *steps, ended_at in records:
         instants = [at for at in (started_at, *steps, ended_at) if isinstance(at, int)]
         assert instants == sorted(instants)

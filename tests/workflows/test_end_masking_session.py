@@ -69,3 +69,15 @@ def test_clock_that_lags_behind_the_creators_ends_at_the_beginning(world: World)
     ended = world.store.run(end_masking_session, world.account, session.id, NOW - 400_000)
     assert isinstance(ended, MaskingSession)
     assert ended.ends_at == session.created_at
+
+
+def test_clock_that_was_set_back_does_not_end_a_session_twice(world: World) -> None:
+    """Ended is ended, whatever the clock says later."""
+    session = world.create()
+    world.now += 600 * SECOND
+    assert isinstance(
+        world.store.run(end_masking_session, world.account, session.id, world.now), MaskingSession
+    )
+    world.now -= 300 * SECOND
+    again = world.store.run(end_masking_session, world.account, session.id, world.now)
+    assert isinstance(again, SessionAlreadyExpired)

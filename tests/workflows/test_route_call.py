@@ -42,6 +42,7 @@ def test_finds_the_session_from_either_party(world: World) -> None:
         session_id=session.id,
         account_id=world.account.id,
         caller_role=Role.FIRST,
+        callee_role=Role.SECOND,
         callee=person(2),
         presented=virtual(0),
         trunk_id=world.trunk.id,

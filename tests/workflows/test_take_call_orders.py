@@ -34,6 +34,7 @@ def test_order_calls_first_then_second(world: World) -> None:
         session_id=session.id,
         account_id=world.account.id,
         caller_role=Role.FIRST,
+        callee_role=Role.SECOND,
         callee=person(2),
         presented=virtual(0),
         trunk_id=world.trunk.id,

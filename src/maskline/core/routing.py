@@ -111,6 +111,7 @@ class Connect:
     session_id: str
     account_id: int
     caller_role: Role
+    callee_role: Role
     callee: E164
     presented: DID
     trunk_id: int
@@ -126,8 +127,6 @@ class Connect:
     is_reported: bool = False
     """Whether anybody is told of the call's steps: only then they are written."""
     pin: PinStanding = PinStanding.OFF
-    callee_role: Role | None = None
-    """Set where `caller_role` does not tell it: the registered party that a stranger calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +244,7 @@ def build_connect(
         session_id=session.session_id,
         account_id=session.account_id,
         caller_role=session.role,
+        callee_role=Role.SECOND if is_caller_first else Role.FIRST,
         callee=callee,
         presented=number,
         trunk_id=trunk_id,

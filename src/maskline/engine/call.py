@@ -4,6 +4,7 @@ No rule of the business is here: which command follows which event is `core.call
 """
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, assert_never
 
@@ -305,6 +306,11 @@ class Call:
             return on.BridgeRefused(on.BridgeRefusal.MEDIA)
         return done
 
+    async def _close_media(self) -> on.Event | None:
+        with suppress(RelayError):  # a relay that is gone has nothing to give back
+            await self.media.close()
+        return None
+
     async def _record(self, new: NewRecording) -> on.Event | None:
         """Begin the capture; whatever happens, the call goes on."""
         failure = None if self._context.has_recording_room() else RecordingFailure.NO_ROOM
@@ -478,7 +484,7 @@ class Call:
         do.StartRecording: lambda self, _: self._start_recording(),
         do.RefuseCaller: _refuse_caller,
         do.HangUp: _hang_up,
-        do.CloseMedia: lambda self, _: self._run(self.media.close()),
+        do.CloseMedia: lambda self, _: self._run(self._close_media()),
         do.ArmTimer: _arm,
         do.CancelTimer: lambda self, command: self._cancel(command.timer),
         do.CancelTimers: lambda self, _: self._cancel_all(),

@@ -133,8 +133,12 @@ class CallMedia:
     async def connect_caller(self, answer: bytes) -> None:
         """Take the answer of A, which we dialled, and tell the relay where it is. Raises as `open` does."""
         remote = self._read_answer(Side.A, answer)
+        caller = self.sides[Side.A]
+        assert caller.local is not None
+        offered = {codec.name for codec in caller.local.codecs}
         # One codec, so that A sends nothing that B does not know of.
-        self.sides[Side.A].remote = replace(remote, codecs=remote.codecs[:1])
+        agreed = next(codec for codec in remote.codecs if codec.name in offered)
+        caller.remote = replace(remote, codecs=(agreed,))
         await self._point_relay(Side.A)
 
     async def meet_callee(self, answer: bytes) -> None:
@@ -170,8 +174,8 @@ class CallMedia:
     def prompt_codec(self, side: Side) -> str | None:
         """Name what a prompt for this side has to be encoded in; None where it speaks nothing of the kind."""
         remote = self.sides[side].remote
-        assert remote is not None
-        spoken = (codec.name for codec in remote.codecs)
+        # A side that has not said anything yet is going to be offered what we like best.
+        spoken = PROMPT_CODECS if remote is None else tuple(codec.name for codec in remote.codecs)
         return next((name for name in spoken if name in PROMPT_CODECS and name in self._codecs), None)
 
     def event_payload_type(self, side: Side) -> int | None:

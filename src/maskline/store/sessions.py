@@ -146,7 +146,7 @@ _LOCK_LIVE_ON_NUMBER: Final = Statement(
     _live.where(_s.virtual_number_id == bindparam("virtual_number_id")).order_by(_s.id)
 )
 _LOCK_ONE: Final = Statement(
-    select(_s.id, _s.account_id, _s.start_at, _s.cooloff_s, _s.end_at)
+    select(_s.id, _s.account_id, _s.start_at, _s.cooloff_s, _s.end_at, _s.ended_at)
     .where(_s.id == bindparam("id"), _s.account_id == bindparam("account_id"))
     .with_for_update(of=masking_session)
 )
@@ -207,9 +207,12 @@ def load_session_page(tx: Tx, account_id: int, wanted: SessionFilter, now: int) 
 
 
 def lock_session(tx: Tx, account_id: int, id_: str, now: int) -> tuple[LockedSession, bool] | None:
-    """Lock a session of an account; the flag says whether its window is still open at `now`."""
+    """Lock a session of an account; the flag says whether its window is still open at `now`.
+
+    One that was ended stays so, also by a clock that was set back.
+    """
     row = tx.row(_LOCK_ONE, id=id_, account_id=account_id)
-    return None if row is None else (LockedSession(*row[:4]), now < row[4])
+    return None if row is None else (LockedSession(*row[:4]), now < row[4] and row[5] is None)
 
 
 def lock_live_sessions_on(tx: Tx, virtual_number_id: int, now: int) -> tuple[LockedSession, ...]:

@@ -61,16 +61,10 @@ def tell(
     return report(state, kind, now, role=role_of(state, side).value, **facts)
 
 
-_OTHER_ROLE: Final = {Role.FIRST: Role.SECOND, Role.SECOND: Role.FIRST}
-
-
 def role_of(state: CallState, side: Side) -> Role:
     """Who the party on `side` is."""
     assert state.connect is not None
-    caller = state.connect.caller_role
-    if side is Side.A:
-        return caller
-    return state.connect.callee_role or _OTHER_ROLE[caller]
+    return state.connect.caller_role if side is Side.A else state.connect.callee_role
 
 
 def check_side(state: CallState, side: Side, expected: Side) -> None:
