@@ -59,7 +59,9 @@ async def run_service(
     async with AsyncExitStack() as stack:
         threads = open_threads(settings, stack)
         outbound = await stack.enter_async_context(open_outbound(settings, sandbox=sandbox))
-        prompts = open_prompts(settings, outbound, stack)
+        # Prompts have a client of their own: slow receivers of webhooks take no turn of theirs.
+        fetcher = await stack.enter_async_context(open_outbound(settings, sandbox=sandbox))
+        prompts = open_prompts(settings, fetcher, stack)
         storage = open_recordings(settings)
         recordings = build_recording_worker(settings, storage, threads, clock)
         supervisor = await stack.enter_async_context(
@@ -127,7 +129,7 @@ async def run_service(
             (_sweep(threads, clock), "sessions.sweep"),
             (recordings.run(), "recordings.convert"),
             (deliveries.run(), "events.deliver"),
-            (prompts.prepare(), "prompts.prepare"),
+            (prompts.prepare(trunk.country for trunk in switch.trunks.trunks), "prompts.prepare"),
         ):
             stack.push_async_callback(_cancel, spawn(work, name=name))
 
