@@ -6,7 +6,6 @@ guard; whoever reads recordings looks at `done` alone. A file cut short by the d
 """
 
 import os
-import shutil
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +14,6 @@ from maskline.engine.media_registry import Session
 from maskline.engine.media_types import CALL_PATTERN, RelayRefused
 
 ENDING: Final = ".pcap"
-FREE_BYTES_MIN: Final = 256 * 1024 * 1024
-"""Free space below which no capture begins: three hours of one call, and the database may live on the same disk."""
 
 
 def prepare_spool(spool: Path) -> int:
@@ -49,12 +46,6 @@ class Captures:
         file = name + ENDING
         if any(os.path.lexists(self._spool / each / file) for each in (LIVE, DONE)):
             raise RelayRefused("a capture of that name is there")  # the engine would write over it
-        try:
-            free_bytes = shutil.disk_usage(self._spool).free
-        except OSError:
-            raise RelayRefused("spool is not there") from None
-        if free_bytes < FREE_BYTES_MIN:
-            raise RelayRefused("too little space for a capture")
         self._engine.command(f"Q {session.call} a b")  # tells a lost call from a file that cannot be made
         session.capture = name
         try:
