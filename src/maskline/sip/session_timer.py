@@ -6,6 +6,7 @@ refresh in question, so that the same words mean other sides in the other direct
 Source: RFC 4028 sections 4, 5, 7 to 10.
 """
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from maskline.sip.errors import RemoteProtocolError
@@ -19,6 +20,8 @@ MIN_SE_S_DEFAULT: Final = 90
 INTERVAL_S_MAX: Final = 2**31 - 1
 # Section 10: the end comes this much before the interval is over, or a third of it.
 END_LEAD_S_MAX: Final = 32.0
+# Peers ask for a handful of values.
+_CACHE_SIZE: Final = 256
 UAC: Final = "uac"
 UAS: Final = "uas"
 
@@ -51,7 +54,7 @@ def read_wish(message: Message) -> Wish:
     expires = headers.get("Session-Expires")
     supported = headers.fields("Supported")
     if expires is None and not supported:
-        return NO_WISH
+        return NO_WISH  # of most phones, and of many carriers
     min_se = headers.get("Min-SE")
     interval_s, refresher = (None, None) if expires is None else _parse_session_expires(expires)
     return Wish(
@@ -93,6 +96,7 @@ def answer_wish(wish: Wish, *, ours_s: int, min_s: int, is_ours_now: bool) -> Ag
     )
 
 
+@lru_cache(_CACHE_SIZE)
 def read_answer(wish: Wish, *, ours_s: int, min_s: int) -> Agreement:
     """Take what a 2xx to our request says (section 7.2); one that says nothing leaves the watching to us.
 

@@ -49,6 +49,7 @@ GLARE_S_OF_CALLEE: Final = 1.0
 # Alarms are set for powers of two and set again for what is left, since each length has a queue of its own.
 STEP_S_MIN: Final = 1
 EARLY_S: Final = STEP_S_MIN / 2
+_REFRESHING: Final = frozenset({"INVITE", "UPDATE"})
 # Answers that mean the method and not the session.
 _UPDATE_UNKNOWN: Final = frozenset({405, 420, 501})
 # What peers usually ask for is a handful of values; fields made of them are shared by all their calls.
@@ -239,7 +240,7 @@ def note_allowed(leg: Leg, message: Message) -> None:
 
 def wish_of(request: Request) -> Wish:
     """Return what a request says that can refresh a session. Raises RemoteProtocolError."""
-    return read_wish(request) if request.method in {"INVITE", "UPDATE"} else NO_WISH
+    return read_wish(request) if request.method in _REFRESHING else NO_WISH
 
 
 def _forget(leg: Leg, timer: SessionTimer, transaction: ClientTransaction) -> None:

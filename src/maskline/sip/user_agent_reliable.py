@@ -146,7 +146,9 @@ class ReliableProvisionals:
 def requires_100rel(message: Message) -> bool:
     """Whether a message insists on reliable provisional answers."""
     fields = message.headers.fields("Require")
-    return any(tag.strip().lower() == OPTION_TAG for value in fields for tag in value.split(","))
+    return bool(fields) and any(
+        tag.strip().lower() == OPTION_TAG for value in fields for tag in value.split(",")
+    )
 
 
 def parse_rack(value: str) -> tuple[int, int, str]:
