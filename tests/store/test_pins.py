@@ -31,7 +31,8 @@ def test_statements_use_indexes(world: World, name: str) -> None:
     texts = {"subject", "subject_", "role", "role_", "session_id", "pin_hash"} | (
         {"id_"} if "PARTY" in name else set()
     )
-    params: dict[str, Any] = {key: "x" if key in texts else 1 for key in asked}
+    params: dict[str, Any] = {key: "x" if key in texts else 1 for key in asked} | {"now": world.now}
+    params = {key: params[key] for key in asked}
 
     def plan(tx: Tx) -> str:
         if tx.database is Database.POSTGRESQL:
