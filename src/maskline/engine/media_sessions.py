@@ -7,9 +7,7 @@ thrown away, and a session that counts a packet by then is given up and opened a
 """
 
 import contextlib
-import ipaddress
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -21,12 +19,12 @@ from maskline.engine.media_filters import (
     local_port,
     rtp_program,
 )
+from maskline.engine.media_parties import UNKNOWN, PartyCheck, allowed_networks
 from maskline.engine.media_prompts import Playing, PromptFiles, Prompts
 from maskline.engine.media_registry import OTHER, Port, Registry, Session
 from maskline.engine.media_types import (
     CALL_PATTERN,
     CANARY,
-    NETWORKS_MAX,
     PAYLOAD_TYPES,
     EngineSettings,
     Family,
@@ -45,25 +43,6 @@ OPEN_TRIES_MAX: Final = (
 )
 NOTICE_TIMEOUT: Final = "T:"
 NOTICE_DIGIT: Final = "D:"
-UNKNOWN: Final = {Family.V4: "0.0.0.0", Family.V6: "::"}  # noqa: S104 - an address in a message
-
-
-@lru_cache(maxsize=4096)
-def allowed_networks(address: str, networks: tuple[str, ...]) -> tuple[Family, tuple[str, ...]]:
-    """Return the family of a party and from where it may send. Raises `RelayRefused`."""
-    try:
-        parsed = ipaddress.ip_address(address)
-        nets = [ipaddress.ip_network(network) for network in networks]
-    except ValueError:
-        raise RelayRefused("address or network malformed") from None
-    if len(nets) >= NETWORKS_MAX:
-        raise RelayRefused("too many networks")
-    if address != str(parsed):
-        raise RelayRefused("address not in its canonical form")
-    if parsed.is_multicast or address == "255.255.255.255" or getattr(parsed, "scope_id", None):
-        raise RelayRefused("address is not unicast")
-    same = (str(network) for network in nets if network.version == parsed.version)
-    return Family(parsed.version), (str(ipaddress.ip_network(address)), *same)
 
 
 class Sessions:
@@ -78,8 +57,7 @@ class Sessions:
         self._clock = clock
         self.prompts = Prompts(engine, PromptFiles(settings.prompt_dirs), clock)
         self._captures = Captures(engine, Path(settings.spool))
-        self._own = frozenset((*settings.bind.values(), *settings.advertise.values()))
-        self._is_wildcard = not self._own.isdisjoint(UNKNOWN.values())
+        self._check = PartyCheck(settings)
 
     def open(
         self, call: str, switch: str, a: PartyMedia | None, family_a: Family | None, family_b: Family
@@ -88,7 +66,7 @@ class Sessions:
         if CALL_PATTERN.fullmatch(call) is None or call == CANARY:
             raise RelayRefused("call id not of our making")
         if a is not None:
-            family = self._check_party(a)
+            family = self._check.family(a)
             if family_a not in {None, family}:
                 raise RelayRefused("address of the other family")
             family_a = family
@@ -179,7 +157,7 @@ class Sessions:
         """
         session = self._session(call)
         port = session.ports[side]
-        if self._check_party(party) is not port.family:
+        if self._check.family(party) is not port.family:
             raise RelayRefused("address of the other family")
         if party.address == UNKNOWN[port.family]:
             if port.party is None or port.is_muted == is_muted:
@@ -314,19 +292,6 @@ class Sessions:
     def _forget(self, session: Session) -> None:
         self.prompts.forget(session.call)
         self._engine.forget_sockets(fd for port in session.ports.values() for fd in (port.rtp, port.rtcp))
-
-    def _check_party(self, party: PartyMedia) -> Family:
-        family, _ = allowed_networks(party.address, party.networks)
-        if not 0 < party.port < 65_536:
-            raise RelayRefused("port out of range")
-        if self._settings.port_first <= party.port <= self._settings.port_last and self._is_own(
-            party.address
-        ):
-            raise RelayRefused("address is one of the relay's own ports")
-        return family
-
-    def _is_own(self, address: str) -> bool:
-        return address in self._own or (self._is_wildcard and ipaddress.ip_address(address).is_loopback)
 
 
 def _mode(party: PartyMedia | None) -> str:
