@@ -14,11 +14,12 @@ from pathlib import Path
 
 from maskline.engine.media_link import GuardLink
 from maskline.engine.media_supervisor import MediaSupervisor
-from maskline.engine.media_types import EngineSettings, Family, PartyMedia, PromptFile
+from maskline.engine.media_types import EngineSettings, Family, PartyMedia
 from maskline.media.dtmf import make_key_press
 from maskline.media.g711 import Law
 from maskline.media.rtp import RTPPacket, parse_rtp, render_rtp
 from maskline.media.tone import PTIME_MS, make_tone, measure_payloads_db
+from maskline.prompts.types import PromptFile
 
 ARRIVAL_S = 3.0  # on loopback a packet takes 0.2 ms; a busy machine may need longer
 QUIET_S = 0.05

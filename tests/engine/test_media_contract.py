@@ -14,7 +14,6 @@ from maskline.engine.media_client import (
     MediaTimeout,
     PartyMedia,
     PlayFinished,
-    PromptFile,
     RelayEvent,
     RelayFull,
     RelayLost,
@@ -24,6 +23,7 @@ from maskline.engine.media_client import (
     RelayUnknownCall,
     Side,
 )
+from maskline.prompts.types import PromptFile
 from maskline.testing.relay import FakeRelay
 from tests.engine.media_rig import KEYS_TYPE, Party, guard, make_prompt, parties, press, until
 

@@ -16,7 +16,6 @@ from maskline.engine.media_client import (
     DigitPressed,
     MediaTimeout,
     PlayFinished,
-    PromptFile,
     RelayEvent,
     RelayLost,
     RelayRefused,
@@ -26,6 +25,7 @@ from maskline.engine.media_client import (
 from maskline.engine.media_link import GuardLink
 from maskline.engine.media_supervisor import MediaSupervisor
 from maskline.engine.media_types import PartyMedia
+from maskline.prompts.types import PromptFile
 from tests.engine.media_rig import make_settings, until
 
 A = PartyMedia(address="127.0.0.11", port=40_000, networks=("127.0.0.0/8",), is_behind_nat=True)

@@ -14,7 +14,6 @@ from maskline.engine.media_client import (
     MediaRelay,
     PartyMedia,
     PlayFinished,
-    PromptFile,
     RelayEvent,
     RelayRefused,
     RelayUnknownCall,
@@ -22,6 +21,7 @@ from maskline.engine.media_client import (
 )
 from maskline.engine.media_prompts import LEARN_S_MAX, PromptFiles
 from maskline.media.tone import hears_only
+from maskline.prompts.types import PromptFile
 from tests.engine.media_rig import Talker, guard, make_prompt, parties, talk, until
 
 A, B = "127.0.0.11", "127.0.0.12"

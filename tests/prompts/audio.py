@@ -11,8 +11,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from maskline.engine.media_types import PromptFile
 from maskline.prompts.format import PromptCodec
+from maskline.prompts.types import PromptFile
 
 Signal = NDArray[np.float64]
 DECODERS = {

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from maskline.engine.media_types import PromptFile
 from maskline.outbound.types import FailureReason, OutboundLimits, OutboundResponse, RefusalReason
 from maskline.prompts.decoder_process import Payloads
 from maskline.prompts.format import FRAME_BYTES, PromptCodec
@@ -20,7 +19,7 @@ from maskline.prompts.library import (
     Decoder,
     PromptLibrary,
 )
-from maskline.prompts.types import BuiltIn, PromptFailure, PromptUnavailable
+from maskline.prompts.types import BuiltIn, PromptFailure, PromptFile, PromptUnavailable
 from maskline.testing.outbound import FakeOutbound
 from tests.prompts.audio import read_payload
 

@@ -16,9 +16,8 @@ from maskline.core.inventory import Account, NewAccount, NewNumbers, Target, Tru
 from maskline.core.masking import MaskingSession, NewMaskingSession, PinSettings, SessionCreated
 from maskline.core.numbers import DID, E164
 from maskline.core.secret import Secret
-from maskline.engine.media_client import PromptFile
 from maskline.engine.switch_settings import SwitchLimits
-from maskline.prompts.types import PromptFailure
+from maskline.prompts.types import PromptFailure, PromptFile
 from maskline.store.engine import Store, parse_database_url
 from maskline.store.keys import load_key_file
 from maskline.store.setup import init_database

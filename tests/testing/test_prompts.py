@@ -3,9 +3,8 @@ from pathlib import Path
 import pytest
 from tests.prompts.audio import make_wav, tone
 
-from maskline.engine.media_types import PromptFile
 from maskline.prompts.library import PromptLibrary
-from maskline.prompts.types import BuiltIn, PromptFailure, PromptUnavailable
+from maskline.prompts.types import BuiltIn, PromptFailure, PromptFile, PromptUnavailable
 from maskline.testing.outbound import FakeOutbound
 from maskline.testing.prompts import FakePrompts
 

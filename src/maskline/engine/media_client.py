@@ -14,7 +14,6 @@ from maskline.engine.media_types import (
     MediaTimeout,
     PartyMedia,
     PlayFinished,
-    PromptFile,
     RelayError,
     RelayEvent,
     RelayFull,
@@ -25,6 +24,7 @@ from maskline.engine.media_types import (
     RelayUnavailable,
     RelayUnknownCall,
 )
+from maskline.prompts.types import PromptFile
 
 __all__ = [
     "CALL_PATTERN",
@@ -37,7 +37,6 @@ __all__ = [
     "MediaTimeout",
     "PartyMedia",
     "PlayFinished",
-    "PromptFile",
     "RelayError",
     "RelayEvent",
     "RelayFull",

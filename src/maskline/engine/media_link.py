@@ -17,7 +17,6 @@ from maskline.engine.media_types import (
     MediaTimeout,
     PartyMedia,
     PlayFinished,
-    PromptFile,
     RelayError,
     RelayEvent,
     RelayFull,
@@ -28,6 +27,7 @@ from maskline.engine.media_types import (
     RelayUnavailable,
     RelayUnknownCall,
 )
+from maskline.prompts.types import PromptFile
 
 COMMAND_TIMEOUT_S: Final = 5.0  # an answer takes under 1 ms; a caller waits for a ring tone meanwhile
 WAITING_MAX: Final = (

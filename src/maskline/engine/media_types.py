@@ -94,15 +94,6 @@ class RelayStats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PromptFile:
-    """Encoded audio on this machine's disk: `{stem}.{payload_type}`, raw payload bytes without any header."""
-
-    stem: str
-    payload_type: int
-    duration_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PlayFinished:
     """A prompt has been played to its end; not sent for one that was stopped or repeats."""
 

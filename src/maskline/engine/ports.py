@@ -11,8 +11,7 @@ from maskline.core.numbers import DID, E164
 from maskline.core.recording import CapturedLeg, NewRecording, RecordingFailure
 from maskline.core.routing import CallOrder, Connect, PinDialogue, PinOutcome, RouteFacts
 from maskline.core.secret import Secret
-from maskline.engine.media_types import PromptFile
-from maskline.prompts.types import BuiltIn
+from maskline.prompts.types import BuiltIn, PromptFile
 
 T = TypeVar("T")
 

@@ -17,7 +17,6 @@ from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
-from maskline.engine.media_types import PromptFile
 from maskline.outbound.types import (
     FailureReason,
     OutboundFailed,
@@ -30,7 +29,7 @@ from maskline.prompts.cache import BYTES_MAX, PromptCache, make_key
 from maskline.prompts.decoder_process import DecoderProcess, Payloads
 from maskline.prompts.format import CODECS, CONTENT_BYTES_MAX, PromptCodec
 from maskline.prompts.ringback import find_ringback
-from maskline.prompts.types import BuiltIn, PromptFailure, PromptUnavailable
+from maskline.prompts.types import BuiltIn, PromptFailure, PromptFile, PromptUnavailable
 from maskline.tasks import spawn
 
 FETCH_LIMITS: Final = OutboundLimits(  # a caller hears nothing meanwhile

@@ -1,6 +1,16 @@
-"""What is asked of the prompt library, and what it answers."""
+"""What is asked of the prompt library, and what it answers; imports nothing, since the relay's guard does this."""
 
+from dataclasses import dataclass
 from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptFile:
+    """Encoded audio on this machine's disk: `{stem}.{payload_type}`, raw payload bytes without any header."""
+
+    stem: str
+    payload_type: int
+    duration_s: float
 
 
 class BuiltIn(StrEnum):

@@ -2,9 +2,8 @@
 
 from collections import Counter
 
-from maskline.engine.media_types import PromptFile
 from maskline.media.codecs import PROFILE_OF
-from maskline.prompts.types import BuiltIn, PromptFailure, PromptUnavailable
+from maskline.prompts.types import BuiltIn, PromptFailure, PromptFile, PromptUnavailable
 
 
 class FakePrompts:

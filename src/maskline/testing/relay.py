@@ -14,7 +14,6 @@ from maskline.engine.media_client import (
     MediaTimeout,
     PartyMedia,
     PlayFinished,
-    PromptFile,
     RelayEvent,
     RelayFull,
     RelayLost,
@@ -26,6 +25,7 @@ from maskline.engine.media_client import (
     Side,
 )
 from maskline.engine.media_types import DIGITS, PAYLOAD_TYPES, PLAYABLE, STEM_PATTERN
+from maskline.prompts.types import PromptFile
 
 ADDRESS_OF = {Family.V4: "127.0.0.1", Family.V6: "::1"}
 
