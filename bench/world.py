@@ -68,6 +68,7 @@ def fill(directory: Path, *, callee_port: int, url: str | None = None) -> Path:
                 name="bench",
                 targets=(Target(host="127.0.0.1", port=callee_port),),
                 accept=("127.0.0.1/32",),
+                has_health_check=False,  # sipp would count it as a call
             ),
             clock.now(),
         )

@@ -40,12 +40,19 @@ class Stage:
         mine, other = (a, b) if side == "a" else (b, a)
         return Party(side=side, number=other.number if self.is_swapped else mine.number, hosts=mine.hosts)
 
-    def uas(self, scenario: str, *, values: Mapping[str, str] | None = None, **options: object) -> Sipp:
+    def uas(
+        self,
+        scenario: str,
+        *,
+        values: Mapping[str, str] | None = None,
+        local: tuple[str, int] | None = None,
+        **options: object,
+    ) -> Sipp:
         """Start the callee's end; it is listening when this returns."""
         party = self.callee
         return self._start(
             scenario,
-            local=self.carrier.uas,
+            local=local or self.carrier.uas,
             keys={"mine": party.number, "identity": party.identity},
             values=values or {},
             is_server=True,
