@@ -1,4 +1,4 @@
-"""`python -m bench [calls] [http] [media]`: run, print, write var/bench/*.json."""
+"""`python -m bench [calls] [http] [media] [recordings]`: run, print, write var/bench/*.json."""
 
 import json
 import platform
@@ -11,11 +11,13 @@ from typing import Any
 from bench.calls import bench_calls
 from bench.http import bench_http
 from bench.media import bench_media
+from bench.recordings import bench_recordings
 
 BENCHES: dict[str, Callable[[], dict[str, Any]]] = {
     "calls": bench_calls,
     "http": bench_http,
     "media": bench_media,
+    "recordings": bench_recordings,
 }
 OUT = Path("var/bench")
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from maskline.recordings.mix import _WINDOW, Mixer
+from maskline.recordings.mix import _BLOCK, _WINDOW, Mixer
 
 
 def mixer(length: int = 1_000, *, is_mono: bool = False) -> tuple[Mixer, list[NDArray[np.int16]]]:
@@ -51,13 +51,24 @@ def test_what_was_said_first_stays() -> None:
 
 def test_audio_outside_the_recording_is_cut() -> None:
     """Before the bridge, after the end, and too late to be written."""
-    mix, written = mixer(10)
+    end = _BLOCK + 3
+    mix, written = mixer(end)
     mix.place(0, -5, ones(7, 1))
-    mix.place(0, 8, ones(7, 3))
-    mix.advance(5)
-    mix.place(1, 0, ones(7, 4))
-    mix.finish(10)
-    assert joined(written).T.tolist() == [[1, 1, 0, 0, 0, 0, 0, 0, 3, 3], [0, 0, 0, 0, 0, 4, 4, 0, 0, 0]]
+    mix.place(0, end - 2, ones(7, 3))
+    mix.advance(_BLOCK + 1)
+    mix.place(1, _BLOCK - 3, ones(4, 4))
+    mix.finish(end)
+    left, right = joined(written).T.tolist()
+    assert left == [1, 1, *[0] * (_BLOCK - 1), 3, 3]
+    assert right == [*[0] * _BLOCK, 4, 0, 0]
+
+
+def test_whole_seconds_are_written() -> None:
+    """Encoders are not called for every packet."""
+    mix, written = mixer(3 * _BLOCK)
+    for position in range(0, 2 * _BLOCK + 100, 160):
+        mix.advance(position)
+    assert [len(block) for block in written] == [_BLOCK, _BLOCK]
 
 
 def test_audio_far_ahead_is_cut_at_the_window() -> None:
@@ -71,9 +82,9 @@ def test_audio_far_ahead_is_cut_at_the_window() -> None:
 
 def test_a_recording_may_end_sooner() -> None:
     """Its length is what the end says, if that is not written yet, and never more than was foreseen."""
-    for wanted, length in ((4, 6), (8, 8), (50, 10)):
-        mix, written = mixer(10)
-        mix.advance(6)
+    for wanted, length in ((4, _BLOCK), (_BLOCK + 8, _BLOCK + 8), (9 * _BLOCK, 2 * _BLOCK)):
+        mix, written = mixer(2 * _BLOCK)
+        mix.advance(_BLOCK)
         mix.finish(wanted)
         assert mix.written_count == len(joined(written)) == length
 

@@ -18,6 +18,8 @@ _WAV_HEADER_BYTES: Final = 44
 _SAMPLE_BYTES: Final = 2
 _MP3_BIT_RATE: Final = {1: 24_000, 2: 32_000}
 """For speech of telephone bandwidth; by number of channels."""
+_MP3_QUALITY: Final = "7"
+"""LAME's; a third less work than its default, and nothing to hear in speech of telephone bandwidth."""
 _LAYOUT: Final = {1: "mono", 2: "stereo"}
 
 
@@ -92,6 +94,7 @@ class Mp3File:
         self._stream: Any = self._container.add_stream("libmp3lame", rate=SAMPLE_RATE_HZ)
         self._stream.bit_rate = _MP3_BIT_RATE[channel_count]
         self._stream.layout = self._layout
+        self._stream.options = {"compression_level": _MP3_QUALITY}
         self._channel_count = channel_count
         self._is_empty = True
 

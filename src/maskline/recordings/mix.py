@@ -46,7 +46,10 @@ class Mixer:
         self._ends[track] = last
 
     def advance(self, position: int) -> None:
-        """Write all that lies before `position`."""
+        """Write whole seconds of what lies before `position`."""
+        self._write_until(position - position % _BLOCK)
+
+    def _write_until(self, position: int) -> None:
         target = min(position, self._length)
         while self._start < target:
             count = min(_BLOCK, target - self._start)
@@ -58,7 +61,7 @@ class Mixer:
     def finish(self, length: int) -> None:
         """Write the rest, `length` samples in all, and not more than was said at the beginning."""
         self._length = min(self._length, max(length, self._start))
-        self.advance(self._length)
+        self._write_until(self._length)
 
     def _write_block(self, block: NDArray[np.int16]) -> None:
         if self._is_mono:
