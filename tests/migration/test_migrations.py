@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
@@ -12,7 +13,7 @@ from tests.databases import PostgreSQLServer
 import maskline.store
 from maskline.store import schema
 from maskline.store.engine import Store, database_of, parse_database_url
-from maskline.store.migrate import _engine
+from maskline.store.migrate import _config, _engine, upgrade_schema
 from maskline.store.statement import Database
 
 VERSIONS = Path(maskline.store.__file__).parent / "migrations" / "versions"
@@ -121,3 +122,29 @@ def test_invariants_are_unique_indexes(store: Store, index: str, table: str) -> 
             rows = connection.execute(text(f"PRAGMA index_list({table})")).all()
             # SQLite names a constraint's own index by itself.
             assert any(row[2] for row in rows if row[1] == index or row[1].startswith("sqlite_autoindex"))
+
+
+def test_rows_of_the_first_release_are_kept(empty_url: URL) -> None:
+    """What is there when a database is upgraded stays, with what its account and calls never said filled in."""
+    with _engine(empty_url).begin() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "pre_0001")
+        for statement in (
+            "INSERT INTO account VALUES (1, 'MA1', 'demo', 'IN', 'UTC', :sealed, 'first_fit', 'party', 1)",
+            "INSERT INTO trunk (id, name, peer_host, peer_port, transport, accept, media_networks, country, codecs, "
+            "is_trusted_for_identity, dialled_from, sends_asserted, number_format, created_at) VALUES "
+            "(1, 't', '192.0.2.1', 5060, 'udp', '[]', '[]', 'IN', '[]', (1 = 1), 'request_uri', (1 = 0), 'plus', 1)",
+            "INSERT INTO virtual_number (id, number, ref, country, trunk_id, capabilities, health, created_at) "
+            "VALUES (1, '+912200000000', 'r', 'IN', 1, 'voice', 'healthy', 1)",
+            "INSERT INTO call_record (call_id, account_id, virtual_number_id, is_callee_dialled, started_at, ended_at, "
+            "result, reason) VALUES ('c', 1, 1, (1 = 0), 1, 2, 'caller', 'pin-required')",
+        ):
+            values = {"sealed": b"x"} if ":sealed" in statement else {}
+            connection.execute(text(statement), values)
+    upgrade_schema(empty_url)
+    with _engine(empty_url).connect() as connection:
+        account = text("SELECT name, refusal_prompt_url, has_webhooks, has_strict_pins FROM account")
+        assert connection.execute(account).all() == [("demo", "", 0, 0)]
+        record = text("SELECT call_id, reason, is_service_initiated FROM call_record")
+        assert connection.execute(record).all() == [("c", "pin-failed", 0)]
