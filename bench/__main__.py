@@ -1,4 +1,4 @@
-"""`python -m bench [calls] [http] [media] [recordings]`: run, print, write var/bench/*.json."""
+"""`python -m bench [calls] [http] [media] [recordings] [webhooks]`: run, print, write var/bench/*.json."""
 
 import json
 import platform
@@ -12,12 +12,14 @@ from bench.calls import bench_calls
 from bench.http import bench_http
 from bench.media import bench_media
 from bench.recordings import bench_recordings
+from bench.webhooks import bench_webhooks
 
 BENCHES: dict[str, Callable[[], dict[str, Any]]] = {
     "calls": bench_calls,
     "http": bench_http,
     "media": bench_media,
     "recordings": bench_recordings,
+    "webhooks": bench_webhooks,
 }
 OUT = Path("var/bench")
 
