@@ -18,10 +18,12 @@ demo: $(VENV)/.runtime  ## a whole masked call, proved
 
 test: $(VENV)/.dev  ## all tests but the long ones; installs the peers they need
 	tools/test-peers
+	tools/node-sdk
 	$(BIN)/python -m pytest -n 2 -m "not long" $(ARGS)
 
 test-long: $(VENV)/.dev  ## the tests with large counts
 	tools/test-peers
+	tools/node-sdk
 	$(BIN)/python -m pytest -m long $(ARGS)
 
 check: $(VENV)/.dev  ## format, lint, types, import contracts
