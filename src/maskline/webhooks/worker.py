@@ -38,8 +38,8 @@ from .target import TOTAL_MS_MAX, RetryCause, parse_callback_target
 
 _log = structlog.get_logger(__name__)
 
-POLL_S: Final = 0.2
-"""How soon an event is seen that nobody gave a hint of: most of the lag of a quiet service."""
+POLL_S: Final = 0.1
+"""How soon an event is seen that nobody gave a hint of: most of the lag of a quiet service. A look takes 0.1 ms."""
 LEASE_S: Final = TOTAL_MS_MAX / 1000 + 35
 """The longest request and half a minute for writing down what came of it."""
 RECLAIM_EVERY_S: Final = 5.0
