@@ -13,8 +13,7 @@ from maskline.core.call.events import PromptKind
 from maskline.core.call_record import Side
 from maskline.engine.call_media import CallMedia, MediaPolicy, PromptNeed
 from maskline.engine.call_player import CallPlayer, read_info
-from maskline.engine.media_types import PromptFile
-from maskline.prompts.types import PromptFailure
+from maskline.prompts.types import PromptFailure, PromptFile
 from maskline.testing.prompts import FakePrompts
 from maskline.testing.relay import FakeRelay
 

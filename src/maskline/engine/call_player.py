@@ -13,9 +13,9 @@ from maskline.core.call.events import PromptKind
 from maskline.core.call_record import Side
 from maskline.core.secret import Secret
 from maskline.engine.call_media import CallMedia
-from maskline.engine.media_client import MediaRelay, PromptFile, RelayError
+from maskline.engine.media_client import MediaRelay, RelayError
 from maskline.engine.ports import PromptSource
-from maskline.prompts.types import BuiltIn, PromptUnavailable
+from maskline.prompts.types import BuiltIn, PromptFile, PromptUnavailable
 
 BUILT_IN: Final = {
     PromptKind.PIN: BuiltIn.PIN,
