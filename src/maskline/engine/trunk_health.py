@@ -142,7 +142,12 @@ class TrunkHealth:
         is_healthy = self._table.is_healthy(check.address, now)
         if is_healthy is not was_healthy:
             level = _log.info if is_healthy else _log.warning
-            level("trunk.target_changed", target=check.address.name, is_healthy=is_healthy)
+            level(
+                "trunk.target_changed",
+                target=check.address.name,
+                address=check.address.host,
+                is_healthy=is_healthy,
+            )
 
 
 def _addresses(table: TrunkTable, trunk: Trunk) -> tuple[TargetAddress, ...]:
