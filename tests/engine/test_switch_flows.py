@@ -16,10 +16,13 @@ from maskline.engine.call import Call
 from maskline.prompts.types import PromptFailure
 from maskline.sip import events as sip
 from maskline.store.engine import Store
+from maskline.testing.virtual_switch import VirtualSwitch
 from tests.engine.virtual_world import (
     ASHA,
     BILAL,
+    EPOCH_US,
     LONG_S,
+    SWITCH,
     World,
     assert_nothing_is_left,
     make_store,
@@ -97,6 +100,23 @@ def test_each_party_hears_its_own_prompt(store: Store) -> None:
     world.run(LONG_S)
     assert reasons(store) == [Reason.CALLER_HUNG_UP]
     assert_nothing_is_left(world)
+
+
+def test_caller_on_the_line_is_let_go_by_a_successor(store: Store) -> None:
+    """A switch that dies while B rings leaves a caller who was answered: the next one hangs it up."""
+    world = make_world(store, replace(PAIR, first_play_url=CALLER_URL))
+    world.bilal.on_invite = never_answer
+    leg = world.asha.dial()
+    world.run(1.0)
+    finish_play(world, Side.A)
+    world.run(2.0)
+    assert only_call(world).state.phase is Phase.RINGING
+    world.network.detach(SWITCH)
+    world.node = VirtualSwitch(world.network, store, address=SWITCH, epoch_us=EPOCH_US, seed=9)
+    assert world.node.start() == 1
+    world.run(LONG_S)
+    assert leg in world.asha.released
+    assert reasons(store) == [Reason.SWITCH_RESTARTED]
 
 
 def test_the_second_party_hears_the_second_prompt_as_a_caller_too(store: Store) -> None:

@@ -344,14 +344,18 @@ class Call:
         self._context.user_agent.answer(self.legs[Side.A], sdp, self._context.clock.mono_s())
 
     def _save_dialogs(self) -> None:
-        agent = self._context.user_agent
+        """Keep the dialogs that stand; one whose leg ended this very moment needs none, its event is on the way."""
+        dialogs = {side: self._snapshot(side) for side in Side}
+        if any(dialogs.values()):
+            # A database that is away for a while ends no call that talks.
+            a, b, now = dialogs[Side.A], dialogs[Side.B], self._context.clock.now_us()
+            self._write(lambda: self._context.store.save_dialogs(self.plan.call_id, a, b, now))
+
+    def _snapshot(self, side: Side) -> str | None:
         try:
-            a, b = (agent.snapshot(self.legs[side]).to_json() for side in (Side.A, Side.B))
-        except LocalProtocolError:
-            return  # a leg ended this very moment: its event is on the way and nothing is left to end
-        # A database that is away for a while ends no call that talks.
-        now = self._context.clock.now_us()
-        self._write(lambda: self._context.store.save_dialogs(self.plan.call_id, a, b, now))
+            return self._context.user_agent.snapshot(self.legs[side]).to_json()
+        except (KeyError, LocalProtocolError):
+            return None
 
     def _start_recording(self) -> None:
         connect, started_at = self.state.connect, self.state.bridged_at

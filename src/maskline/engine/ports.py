@@ -81,8 +81,8 @@ class SwitchStore(Protocol):
     async def is_session_open(self, session_id: str, now: int) -> bool:
         """Whether the session may still be bridged."""
 
-    async def save_dialogs(self, call_id: str, a: str, b: str, now: int) -> None:
-        """Keep what a successor needs to hang both legs up."""
+    async def save_dialogs(self, call_id: str, a: str | None, b: str | None, now: int) -> None:
+        """Keep what a successor needs to hang up the legs that stand."""
 
     async def finish(self, record: CallRecord) -> None:
         """Store the record and free the session."""

@@ -113,8 +113,8 @@ class WorkflowStore:
         """Whether the session may still be bridged."""
         return not await self._threads.look_up(load_ended_sessions, (session_id,), now)
 
-    async def save_dialogs(self, call_id: str, a: str, b: str, now: int) -> None:
-        """Keep what a successor needs to hang both legs up."""
+    async def save_dialogs(self, call_id: str, a: str | None, b: str | None, now: int) -> None:
+        """Keep what a successor needs to hang up the legs that stand."""
         await self._threads.write_within(PATIENCE_S, save_dialogs, call_id, a, b, now)
 
     async def finish(self, record: CallRecord) -> None:

@@ -267,10 +267,13 @@ def free_dead_call(tx: Tx, session_id: str, now: int) -> bool:
     return tx.run(_FREE_DEAD, session_id=session_id, now=now) == 1
 
 
-def update_dialogs(tx: Tx, call_id: str, a: str, b: str) -> None:
-    """Keep both legs' snapshots, sealed: they contain numbers."""
+def update_dialogs(tx: Tx, call_id: str, a: str | None, b: str | None) -> None:
+    """Keep the legs' snapshots, sealed: they contain numbers. None for a leg that does not stand."""
     keys = tx.keys
-    sealed = {side: keys.seal(text, _dialog_place(call_id, side)) for side, text in (("a", a), ("b", b))}
+    sealed = {
+        side: None if text is None else keys.seal(text, _dialog_place(call_id, side))
+        for side, text in (("a", a), ("b", b))
+    }
     tx.run(_SAVE_DIALOGS, call_id_=call_id, **sealed)
 
 

@@ -26,7 +26,7 @@ def test_caller_hears_its_prompt_before_anybody_is_dialled() -> None:
     state, said = run(*HEARD, on.LegProgressed(Side.B, 180), plan=PLANS["prompted"])
     order = [type(command) for command in said]
     assert order.index(do.FetchPrompt) < order.index(do.AnswerCaller) < order.index(do.Play)
-    assert order.index(do.Play) < order.index(do.Originate)
+    assert order.index(do.Play) < order.index(do.SaveDialogs) < order.index(do.Originate)
     assert state.phase is Phase.RINGING
     assert not of_type(said, do.RingCaller)
     assert of_type(said, do.Play)[-1] == do.Play(Side.A, do.Prompt(PromptKind.RINGBACK), repeats=True)

@@ -107,7 +107,7 @@ class AnswerCaller:
 
 @dataclass(frozen=True, slots=True)
 class SaveDialogs:
-    """Keep what a successor needs to hang both legs up."""
+    """Keep what a successor needs to hang up the legs that stand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,10 @@ def announced(state: CallState, _event: object, now: int) -> Step:
 
 
 def _dial_callee(state: CallState, now: int) -> Step:
-    return _dial(state._replace(phase=Phase.DIALLING, has_leg_b=True), Side.B, now)
+    dialling, commands = _dial(state._replace(phase=Phase.DIALLING, has_leg_b=True), Side.B, now)
+    if state.answered_at is None:
+        return dialling, commands
+    return dialling, (do.SaveDialogs(), *commands)  # A is on the line: a successor must be able to let it go
 
 
 def _dial(state: CallState, side: Side, now: int) -> Step:
