@@ -12,6 +12,16 @@ _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    _create_endpoints()
+    _create_deliveries()
+    _create_index("ix_outbox_published", "outbox", ["published_at"], "published_at IS NOT NULL")
+    # What happened before there were deliveries is no news any more.
+    op.execute("UPDATE outbox SET published_at = occurred_at WHERE published_at IS NULL")
+    # Whoever makes deliveries of events holds this row, so that they are made in the order of the events.
+    op.execute("INSERT INTO meta (name, value) VALUES ('publisher', '')")
+
+
+def _create_endpoints() -> None:
     op.create_table(
         "webhook_endpoint",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -40,6 +50,9 @@ def upgrade() -> None:
         "removed_at IS NULL",
         unique=True,
     )
+
+
+def _create_deliveries() -> None:
     op.create_table(
         "delivery",
         sa.Column("id", _ID, nullable=False),
@@ -84,11 +97,6 @@ def upgrade() -> None:
         ("ix_delivery_dead", ["account_id", "id"], "state = 'dead'"),
     ):
         _create_index(name, "delivery", columns, condition)
-    _create_index("ix_outbox_published", "outbox", ["published_at"], "published_at IS NOT NULL")
-    # What happened before there were deliveries is no news any more.
-    op.execute("UPDATE outbox SET published_at = occurred_at WHERE published_at IS NULL")
-    # Whoever makes deliveries of events holds this row, so that they are made in the order of the events.
-    op.execute("INSERT INTO meta (name, value) VALUES ('publisher', '')")
 
 
 def _checks() -> list[sa.CheckConstraint]:
