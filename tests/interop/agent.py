@@ -6,15 +6,16 @@ For what takes too long in the service (a session lives 90 s at least) and for p
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from maskline.engine.sip_sockets import SipSockets
 from maskline.sip import events as on
-from maskline.sip.events import Event, Flow
-from maskline.sip.user_agent import UserAgent, UserAgentSettings
+from maskline.sip.events import Event, Flow, LegID
+from maskline.sip.uri import SIPURI
+from maskline.sip.user_agent import OutgoingInvite, UserAgent, UserAgentSettings
 from tests.certificates import Certificate
 from tests.interop.waiting import wait_for
 
@@ -27,7 +28,9 @@ E = TypeVar("E")
 class Agent:
     """Runs in a thread of its own; `events` grows there and is read by the test."""
 
-    def __init__(self, host: str, port: int, settings: UserAgentSettings, answer: bytes) -> None:
+    def __init__(
+        self, host: str, port: int, settings: UserAgentSettings, answer: bytes, peer_name: str | None
+    ) -> None:
         self.address = (host, port)
         self.events: list[Event] = []
         self.flows: list[Flow] = []
@@ -35,7 +38,12 @@ class Agent:
         self._loop = asyncio.new_event_loop()
         self._wake: asyncio.TimerHandle | None = None
         self.user_agent = UserAgent(settings, random_bytes=os.urandom, is_trusted=lambda _host: True)
-        self.sockets = SipSockets(receive=self._receive, closed=self._closed, is_trusted=lambda _host: True)
+        self.sockets = SipSockets(
+            receive=self._receive,
+            closed=self._closed,
+            is_trusted=lambda _host: True,
+            server_name=lambda _address: peer_name,
+        )
 
     def event(self, kind: type[E], timeout_s: float = 10.0) -> E:
         """Wait for an event of that kind."""
@@ -44,6 +52,30 @@ class Agent:
             return next((event for event in self.events if isinstance(event, kind)), None)
 
         return wait_for(found, timeout_s, f"{kind.__name__} at {self.address[0]}")
+
+    def dial(self, transport: str, remote: tuple[str, int], user: str) -> None:
+        """Call a peer."""
+        invite = OutgoingInvite(
+            flow=Flow(transport, self.sockets.local[transport, False], remote),
+            request_uri=SIPURI(user=user, host=remote[0], port=remote[1]),
+            from_uri=SIPURI(user="agent", host=self.address[0]),
+            to_uri=SIPURI(user=user, host=remote[0]),
+            contact_user="agent",
+            sdp=self._answer,
+            max_forwards=70,
+        )
+        self._do(lambda now: self.user_agent.originate(invite, now))
+
+    def hang_up(self, leg: LegID) -> None:
+        """End a call."""
+        self._do(lambda now: self.user_agent.hang_up(leg, now))
+
+    def _do(self, action: Callable[[float], object]) -> None:
+        def act() -> None:
+            action(self._loop.time())
+            self._pump()
+
+        self._loop.call_soon_threadsafe(act)
 
     async def listen(self, certificate: Certificate | None, authority: Path | None) -> None:
         """Bind UDP and TCP, and TLS on the next port when there is a certificate."""
@@ -103,10 +135,14 @@ def agent(
     host: str,
     *,
     session_expires_s: int = 1800,
+    peer_name: str | None = None,
     certificate: Certificate | None = None,
     authority: Path | None = None,
 ) -> Iterator[Agent]:
-    """Run an agent at port 5060 of an address, with TLS at 5061 when it has a certificate."""
+    """Run an agent at port 5060 of an address, with TLS at 5061 when it has a certificate.
+
+    TLS peers that it calls have to be named `peer_name` by the authority.
+    """
     settings = UserAgentSettings(
         advertised=(host, 5060),
         t1_s=T1_S,
@@ -117,7 +153,7 @@ def agent(
         f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
         "m=audio 40000 RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
     )
-    running = Agent(host, 5060, settings, sdp.encode())
+    running = Agent(host, 5060, settings, sdp.encode(), peer_name)
     started = threading.Event()
     thread = threading.Thread(target=running.run, args=(started, certificate, authority), daemon=True)
     thread.start()

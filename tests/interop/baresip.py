@@ -138,7 +138,13 @@ class Baresip:
 
 @contextmanager
 def baresip(
-    directory: Path, *, host: str, account: str, ports: tuple[int, int], tone_hz: int
+    directory: Path,
+    *,
+    host: str,
+    account: str,
+    ports: tuple[int, int],
+    tone_hz: int,
+    more_config: str = "",
 ) -> Iterator[Baresip]:
     """Run a phone at `host` with one account, saying a tone of `tone_hz`."""
     directory.mkdir()
@@ -150,7 +156,7 @@ def baresip(
         ports=f"{ports[0]}-{ports[1]}",
         modules=MODULES,
     )
-    (directory / "config").write_text(config)
+    (directory / "config").write_text(config + more_config)
     (directory / "accounts").write_text(account + "\n")
     (directory / "contacts").write_text("")
     with (directory / "output").open("wb") as output:
