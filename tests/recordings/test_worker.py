@@ -333,6 +333,29 @@ async def test_worker_runs_until_cancelled(rig: Rig, monkeypatch: pytest.MonkeyP
         await task
 
 
+async def test_stopped_worker_gives_back_what_it_took(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next process takes it at once."""
+    id_ = rig.captured()
+    is_converting = asyncio.Event()
+
+    async def hang(job: ConversionJob) -> ConvertedAudio | ConversionFailure:
+        is_converting.set()
+        await asyncio.Event().wait()
+        raise AssertionError("never")
+
+    monkeypatch.setattr(rig.converter, "convert", hang)
+    task = asyncio.ensure_future(rig.worker.run())  # noqa: TID251
+    async with asyncio.timeout(WAIT_S):
+        await is_converting.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    monkeypatch.undo()
+    assert await rig.worker.convert_next()
+    assert rig.load(id_).state is RecordingState.COMPLETED
+    assert rig.load(id_).attempt_count == 0
+
+
 async def test_worker_outlives_failures(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that is away and a bug cost one round each."""
     monkeypatch.setattr(worker_module, "POLL_S", 0.001)

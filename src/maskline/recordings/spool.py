@@ -23,6 +23,7 @@ class Spool:
     """The directory of captures, and of work in progress beside them on the same disk."""
 
     def __init__(self, directory: Path, *, free_bytes_min: int) -> None:
+        self._root = directory
         self._live = directory / "live"
         self._done = directory / "done"
         self._work = directory / "work"
@@ -38,7 +39,7 @@ class Spool:
     def has_room(self) -> bool:
         """Say whether another capture may begin; a disk that cannot be asked has no room."""
         try:
-            found = os.statvfs(self._live)
+            found = os.statvfs(self._root)
         except OSError:
             return False
         return found.f_bavail * found.f_frsize >= self._free_bytes_min

@@ -67,6 +67,7 @@ class LocalStorage:
         target = self._directory / key
         incoming = self._directory / _INCOMING / secrets.token_hex(16)
         try:
+            incoming.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             try:
                 source.rename(incoming)
             except OSError as error:

@@ -155,6 +155,10 @@ class RecordingWorker:
         renewing = spawn(self._keep(taken.id), name="recordings.lease")
         try:
             await self._settle(taken)
+        except asyncio.CancelledError:
+            # Who takes over need not wait for the lease to lapse.
+            await self._try("put back", partial(self._put_back, taken, 0, is_counted=False))
+            raise
         finally:
             renewing.cancel()
         return True
@@ -222,9 +226,9 @@ class RecordingWorker:
         else:
             await self._fail(taken, RecordingFailure.STORAGE_FAILED)
 
-    async def _put_back(self, taken: Recording, wait_s: int, *, is_counted: bool) -> None:
+    async def _put_back(self, taken: Recording, wait_s: int, *, is_counted: bool) -> bool:
         due_at = self._clock.now() + wait_s * MICROSECONDS
-        await self._store.write(work.put_back_recording, taken.id, due_at, is_counted=is_counted)
+        return await self._store.write(work.put_back_recording, taken.id, due_at, is_counted=is_counted)
 
     async def _complete(self, taken: Recording, made: ConvertedAudio) -> None:
         converted = ConvertedRecording(
