@@ -124,22 +124,33 @@ def test_invariants_are_unique_indexes(store: Store, index: str, table: str) -> 
             assert any(row[2] for row in rows if row[1] == index or row[1].startswith("sqlite_autoindex"))
 
 
+FIRST_ROWS = (
+    "INSERT INTO account VALUES (1, 'MA1', 'demo', 'IN', 'UTC', :sealed, 'first_fit', 'party', 1)",
+    """
+    INSERT INTO trunk (
+        id, name, peer_host, peer_port, transport, accept, media_networks, country, codecs,
+        is_trusted_for_identity, dialled_from, sends_asserted, number_format, created_at
+    ) VALUES (1, 't', '192.0.2.1', 5060, 'udp', '[]', '[]', 'IN', '[]', (1 = 1), 'request_uri', (1 = 0), 'plus', 1)
+    """,
+    """
+    INSERT INTO virtual_number (id, number, ref, country, trunk_id, capabilities, health, created_at)
+    VALUES (1, '+912200000000', 'r', 'IN', 1, 'voice', 'healthy', 1)
+    """,
+    """
+    INSERT INTO call_record (
+        call_id, account_id, virtual_number_id, is_callee_dialled, started_at, ended_at, result, reason
+    ) VALUES ('c', 1, 1, (1 = 0), 1, 2, 'caller', 'pin-required')
+    """,
+)
+
+
 def test_rows_of_the_first_release_are_kept(empty_url: URL) -> None:
     """What is there when a database is upgraded stays, with what its account and calls never said filled in."""
     with _engine(empty_url).begin() as connection:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "pre_0001")
-        for statement in (
-            "INSERT INTO account VALUES (1, 'MA1', 'demo', 'IN', 'UTC', :sealed, 'first_fit', 'party', 1)",
-            "INSERT INTO trunk (id, name, peer_host, peer_port, transport, accept, media_networks, country, codecs, "
-            "is_trusted_for_identity, dialled_from, sends_asserted, number_format, created_at) VALUES "
-            "(1, 't', '192.0.2.1', 5060, 'udp', '[]', '[]', 'IN', '[]', (1 = 1), 'request_uri', (1 = 0), 'plus', 1)",
-            "INSERT INTO virtual_number (id, number, ref, country, trunk_id, capabilities, health, created_at) "
-            "VALUES (1, '+912200000000', 'r', 'IN', 1, 'voice', 'healthy', 1)",
-            "INSERT INTO call_record (call_id, account_id, virtual_number_id, is_callee_dialled, started_at, ended_at, "
-            "result, reason) VALUES ('c', 1, 1, (1 = 0), 1, 2, 'caller', 'pin-required')",
-        ):
+        for statement in FIRST_ROWS:
             values = {"sealed": b"x"} if ":sealed" in statement else {}
             connection.execute(text(statement), values)
     upgrade_schema(empty_url)
