@@ -35,7 +35,8 @@ def test_the_standards_structure() -> None:
 
 def test_instants_are_written_for_people() -> None:
     """Facts that are instants become RFC 3339 texts, absent ones null."""
-    data = _data(bridged_at=NOW + 1, ended_at=None, duration_s=4)
+    data = _data(bridged_at=NOW + 1, locked_until=NOW, ended_at=None, duration_s=4)
+    assert data["locked_until"] == "2026-09-21T14:13:20.000000Z"
     assert data["bridged_at"] == "2026-09-21T14:13:20.000001Z"
     assert data["ended_at"] is None
     assert data["duration_s"] == 4

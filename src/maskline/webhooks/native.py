@@ -33,7 +33,7 @@ def build_body(event: DomainEvent, facts: DeliveryFacts) -> str:
 
 
 def _value(name: str, value: EventValue) -> EventValue:
-    return _time(value) if name.endswith("_at") and isinstance(value, int) else value
+    return _time(value) if name.endswith(("_at", "_until")) and isinstance(value, int) else value
 
 
 def _number(number: E164 | None) -> str | None:
