@@ -42,7 +42,7 @@ def test_without_database_commands_exit_3_and_make_nothing(
         (["account", "list", "--config"], "--config needs a value"),
         (["account", "list", "--config", "none.toml"], "none.toml"),
         (["account", "list", "--http-bind=x"], "http_bind: expected HOST:PORT"),
-        (["trunk", "add", "t", "--peer", "127.0.0.1:5060", "--transport", "tls"], "tls"),
+        (["trunk", "add", "t", "--peer", "127.0.0.1:5060", "--transport", "sctp"], "sctp"),
     ],
 )
 def test_wrong_usage_exits_2_with_one_sentence(maskline: Maskline, tokens: list[str], said: str) -> None:

@@ -26,7 +26,7 @@ NUMBER, CALLEE = DID("+912249370001"), E164("+919812300002")
 ADVERTISED = ("203.0.113.1", 5060)
 SDP = b"v=0\r\n"
 
-# What the INVITE of leg B may carry; of Supported there is nothing to say yet.
+# What the INVITE of leg B may carry.
 ALLOWED = frozenset(
     {
         "Via",
@@ -37,6 +37,8 @@ ALLOWED = frozenset(
         "Contact",
         "Max-Forwards",
         "Allow",
+        "Supported",
+        "Session-Expires",
         "Content-Type",
         "Content-Length",
     }
