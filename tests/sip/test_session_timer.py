@@ -35,6 +35,7 @@ def message(*items: tuple[str, str]) -> Response:
         ((("Supported", "replaces"),), NO_WISH),
         ((("Supported", "replaces , Timer"), ("Supported", "x")), Wish(is_supported=True)),
         ((("x", "1800"),), Wish(1800)),
+        ((("x", "1800"), ("Require", "timer")), Wish(1800, is_supported=True)),
         (
             (("Session-Expires", "1800 ; foo=bar;Refresher = UAS"), ("Supported", "timer")),
             Wish(1800, "uas", None, is_supported=True),

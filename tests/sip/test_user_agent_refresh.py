@@ -292,6 +292,21 @@ def test_a_refresh_that_crosses_an_offer_comes_again(*, is_caller: bool, glare_s
     assert party.take_all() == []
 
 
+def test_a_peer_that_is_always_busy_is_left_in_peace() -> None:
+    """It gets one more try after a 491, not one every other second."""
+    network, wire, party, _, _ = received("")
+    for at in range(0, 400, 2):
+        network.run(until=HALF_S + at)
+        for request in [
+            each for each in wire.received if isinstance(each, Request) and each.method == "INVITE"
+        ]:
+            wire.answer(party, 491, request)
+        wire.received.clear()
+    refreshes = {each.cseq.number for each in party.sent() if isinstance(each, Request)}
+    assert len(refreshes) == 2
+    assert party.take_all() == []
+
+
 @pytest.mark.parametrize("status", [405, 420, 501])
 def test_a_peer_that_does_not_know_update_after_all(status: int) -> None:
     """Its Allow said otherwise: a re-INVITE follows at once, and from then on."""

@@ -56,12 +56,13 @@ def read_wish(message: Message) -> Wish:
     if expires is None and not supported:
         return NO_WISH  # of most phones, and of many carriers
     min_se = headers.get("Min-SE")
+    said = (*supported, *headers.fields("Require"))  # who requires it knows it
     interval_s, refresher = (None, None) if expires is None else _parse_session_expires(expires)
     return Wish(
         interval_s,
         refresher,
         None if min_se is None else parse_min_se(min_se),
-        any(tag.strip().lower() == OPTION_TAG for value in supported for tag in value.split(",")),
+        any(tag.strip().lower() == OPTION_TAG for value in said for tag in value.split(",")),
     )
 
 

@@ -81,6 +81,8 @@ class SessionTimer:
     alarm: Timer[Any] | None = None
     refresh: ClientTransaction | None = None
     """Our refresh waiting for an answer."""
+    has_met_glare: bool = False
+    """Whether a refresh got 491 since the last one that succeeded."""
 
 
 @dataclass(slots=True, eq=False)

@@ -139,6 +139,7 @@ class SessionTimers:
             timer = leg.session_timer = SessionTimer()
         timer.interval_s = interval_s = agreement.interval_s
         timer.is_ours = agreement.is_ours
+        timer.has_met_glare = False
         timer.ends_at = now + life_s(interval_s) if agreement.is_agreed else inf
         self._arm(leg, timer, now + interval_s / 2 if agreement.is_ours else timer.ends_at, now)
 
@@ -215,7 +216,8 @@ class SessionTimers:
         elif status in _UPDATE_UNKNOWN and transaction.request.method == "UPDATE":
             leg.is_update_allowed = False
             self._refresh(leg, timer, now, retry_count=retry_count)
-        elif status == 491:
+        elif status == 491 and not timer.has_met_glare:
+            timer.has_met_glare = True
             glare_s = GLARE_S_OF_CALLEE if leg.invite_client is None else GLARE_S_OF_CALLER
             self._arm(leg, timer, now + glare_s, now)
         else:
