@@ -232,6 +232,38 @@ def test_a_bug_in_one_attempt_costs_one_attempt(ground: Ground, monkeypatch: pyt
     assert _states(ground) == {"delivered": 1}
 
 
+@pytest.mark.parametrize(
+    ("event_count", "death_count"),
+    [(2_000, 20), pytest.param(100_000, 200, marks=[pytest.mark.long, pytest.mark.timeout(3600)])],
+)
+def test_many_events_and_many_deaths(open_copy: Opener, event_count: int, death_count: int) -> None:
+    """Thirty requests in a hundred fail, the worker is killed again and again: the ledgers agree in the end."""
+    chance = random.Random(20)
+    ground = Ground(open_copy(), VirtualTimeLoop(), 20)
+    ground.receivers.behave = lambda _all, _host: chance.choice(FLAKY) if chance.random() < 0.3 else "ok"
+    ground.start()
+    sessions = [ground.new_session("app.example.com") for _ in range(event_count // 25)]
+    deaths = set(chance.sample(range(event_count), death_count))
+    for index in range(event_count):
+        session = sessions[(index // len(STEPS)) % len(sessions)]
+        ground.report(session, index % len(STEPS), call_id=f"{session.id[:30]}{index // (event_count // 5)}")
+        if index % 10 == 0:
+            ground.wait(0.1)
+        if index in deaths:
+            ground.kill()
+            ground.start()
+    ground.kill()
+    ground.start(SLOW)
+    for _ in range(20):
+        if not ground.unfinished_count():
+            break
+        ground.wait(HOUR_S)
+    assert _states(ground) == {"delivered": event_count}
+    assert len(ground.receivers.accepted("app.example.com")) == event_count
+    ground.check_all_arrived("app.example.com", sessions)
+    ground.close()
+
+
 @pytest.mark.parametrize("where", ["store", "receiver"])
 def test_a_crash_at_any_point_loses_nothing(open_copy: Opener, where: str) -> None:
     """The worker dies before and after every use of the database and in every request; its successor goes on."""
