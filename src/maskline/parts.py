@@ -21,6 +21,7 @@ from maskline.engine.sip_sockets import SipSockets
 from maskline.engine.switch import Switch
 from maskline.engine.switch_settings import SwitchLimits, SwitchSettings
 from maskline.engine.switch_store import WorkflowStore
+from maskline.engine.trunk_watch import TrunkWatch
 from maskline.outbound.client import OutboundClient
 from maskline.prompts.library import PromptLibrary
 from maskline.recordings.converter import ProcessConverter
@@ -42,6 +43,7 @@ class Service:
     """A running service and where it is reached."""
 
     switch: Switch
+    watch: TrunkWatch
     relay: MediaRelay
     http_address: tuple[str, int]
     sip_address: tuple[str, int]
@@ -148,6 +150,7 @@ def build_switch(
             local=sockets.local,
             advertised=advertised[0],
             advertised_v6=next((told for told in advertised if ":" in told[0]), None),
+            edges=settings.sip_edges,
             limits=SwitchLimits(
                 call_count_max=settings.calls_max, new_calls_per_s_max=settings.new_calls_per_s_max
             ),
@@ -162,6 +165,20 @@ def build_switch(
         close_flow=sockets.close_flow,
         has_recording_room=has_recording_room,
     )
+
+
+def build_watch(switch: Switch, runner: AsyncioRunner) -> TrunkWatch:
+    """Make what looks after the switch's trunks, and let it hear of its requests' ends."""
+    watch = TrunkWatch(
+        switch.trunks,
+        switch.user_agent,
+        switch.settings,
+        clock=runner,
+        random_bytes=os.urandom,
+        pump=switch.pump,
+    )
+    switch.set_request_handler(watch.answered)
+    return watch
 
 
 async def start_sandbox(service: Service, socket: SandboxSocket, threads: StoreThreads, clock: Clock) -> None:

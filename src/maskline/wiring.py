@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
+from prometheus_client import CollectorRegistry
 
 from maskline.api.app import create_app
 from maskline.api.server import start_server
@@ -22,6 +23,7 @@ from maskline.engine.sandbox import open_sandbox_socket
 from maskline.engine.sip_sockets import SipSockets
 from maskline.engine.sweeper import sweep_sessions
 from maskline.engine.switch import Switch
+from maskline.engine.switch_metrics import SwitchMetrics
 from maskline.engine.switch_store import WorkflowStore
 from maskline.engine.trunk_watch import TrunkWatch
 from maskline.parts import (
@@ -29,6 +31,7 @@ from maskline.parts import (
     Service,
     build_recording_worker,
     build_switch,
+    build_watch,
     check_database,
     check_media,
     engine_settings,
@@ -62,7 +65,7 @@ async def run_service(
         # Prompts have a client of their own: slow receivers of webhooks take no turn of theirs.
         fetcher = await stack.enter_async_context(open_outbound(settings, sandbox=sandbox))
         prompts = open_prompts(settings, fetcher, stack)
-        storage = open_recordings(settings)
+        storage = await stack.enter_async_context(open_recordings(settings))
         recordings = build_recording_worker(settings, storage, threads, clock)
         supervisor = await stack.enter_async_context(
             MediaSupervisor(engine_settings(settings), switch=SWITCH_ID)
@@ -74,6 +77,7 @@ async def run_service(
             receive=lambda data, flow: switch.receive(data, flow),  # noqa: PLW0108  # not there yet
             closed=lambda flow: switch.flow_closed(flow),  # noqa: PLW0108
             is_trusted=lambda address: switch.trunks.is_trusted(address),  # noqa: PLW0108
+            server_name=lambda remote: switch.trunks.server_name_for(remote),  # noqa: PLW0108
         )
         stack.push_async_callback(sockets.close)
         for address in settings.sip_bind:
@@ -90,8 +94,11 @@ async def run_service(
         supervisor.relay.set_event_handler(switch.relay_event)
         stack.push_async_callback(_stop_switch, switch)
 
+        watch = build_watch(switch, runner)
+        stack.push_async_callback(_take_back_registrations, watch)
         service = Service(
             switch=switch,
+            watch=watch,
             relay=supervisor.relay,
             http_address=("", 0),
             sip_address=next(iter(sockets.local.values())),
@@ -101,16 +108,6 @@ async def run_service(
             stack.callback(socket.close)
             await start_sandbox(service, socket, threads, clock)
 
-        watch = TrunkWatch(
-            switch.trunks,
-            switch.user_agent,
-            switch.settings,
-            clock=runner,
-            random_bytes=os.urandom,
-            pump=switch.pump,
-        )
-        switch.set_request_handler(watch.answered)
-        stack.push_async_callback(_take_back_registrations, watch)
         housekeeping = Housekeeping(switch, store, runner, watch=watch)
         await housekeeping.refresh_trunks()
         ended_count = await switch.end_predecessors_calls()
@@ -123,6 +120,7 @@ async def run_service(
             random_bytes=os.urandom,
             worker_id=SWITCH_ID,
             public_url=settings.effective_public_url,
+            recording_links_s=settings.recording_links_s,
         )
         for work, name in (
             (housekeeping.run(), "switch.housekeeping"),
@@ -133,12 +131,15 @@ async def run_service(
         ):
             stack.push_async_callback(_cancel, spawn(work, name=name))
 
+        registry = CollectorRegistry()
+        registry.register(SwitchMetrics(switch, watch))
         app = create_app(
             store=threads,
             clock=clock,
             random_bytes=os.urandom,
             public_url=settings.effective_public_url,
             recordings=storage,
+            registry=registry,
             checks={"database": check_database(threads), "media": check_media(supervisor.relay)},
         )
         server = await start_server(app, settings.http_bind)
@@ -159,6 +160,7 @@ async def serve(settings: Settings, *, sandbox: bool) -> None:
         sys.stdout.flush()
         await _first_of(drain, stop)
         if not stop.is_set():
+            service.watch.stop()  # registrars send no more calls
             await _drain(service.switch, stop, settings.drain_s)
         _log.info("service.stopping")
 

@@ -34,16 +34,7 @@ def with_targets(stage: Stage, **changed: object) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "scenario",
-    [
-        "uas_overloaded",
-        pytest.param(
-            "uas_refuses",
-            marks=pytest.mark.xfail(strict=True, reason="a target is kept once it has said 100"),
-        ),
-    ],
-)
+@pytest.mark.parametrize("scenario", ["uas_overloaded", "uas_refuses"])
 def test_a_call_goes_on_to_the_next_target(stage: Stage, scenario: str) -> None:
     """A target that is overloaded, at once or after a 100, is left for the next, and nobody notices."""
     stage.ground.add_session(stage.carrier)

@@ -59,7 +59,7 @@ class Switch:
         has_recording_room: Callable[[], bool] = lambda: True,
     ) -> None:
         self.settings = settings
-        self.trunks = TrunkTable(settings.edges)
+        self.trunks = TrunkTable(settings.edges, settings.local)
         self.user_agent = UserAgent(
             user_agent_settings
             or UserAgentSettings(advertised=settings.advertised, advertised_v6=settings.advertised_v6),

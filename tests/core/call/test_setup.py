@@ -170,9 +170,9 @@ def test_silent_target_is_abandoned_in_time() -> None:
     assert START + 3 * S + round(TARGET_TIMEOUT_S * S) in armed
 
 
-@pytest.mark.parametrize("sign", [100, 180])
-def test_target_that_was_heard_of_is_the_one(sign: int) -> None:
-    """After any sign of life neither silence nor a failure leads to another target."""
+@pytest.mark.parametrize("sign", [180, 181, 183])
+def test_target_that_may_have_rung_is_the_one(sign: int) -> None:
+    """After any word of the callee neither silence nor a failure leads to another target."""
     state, said = run(
         *DIALLED,
         on.LegProgressed(Side.B, sign),
@@ -182,6 +182,15 @@ def test_target_that_was_heard_of_is_the_one(sign: int) -> None:
     )
     assert len(of_type(said, do.Originate)) == 1
     assert state.phase is Phase.ENDED
+
+
+def test_target_that_only_says_it_is_there_is_waited_for_and_may_still_fail() -> None:
+    """A 100 keeps a slow target; a 503 behind it, as proxies send it, leads to the next."""
+    trying = on.LegProgressed(Side.B, 100)
+    state, said = run(*DIALLED, trying, on.LegFailed(Side.B, 503), plan=PLANS["prompted"])
+    assert len(of_type(said, do.Originate)) == 2
+    assert state.phase is Phase.DIALLING
+    assert said.count(do.CancelTimer(Timer.STEP)) >= 1
 
 
 def test_busy_callee_is_not_tried_elsewhere() -> None:

@@ -205,11 +205,12 @@ def _target_patience(state: CallState, now: int) -> do.Command:
     return CANCEL[Timer.STEP]
 
 
-def heard_of(state: CallState, _event: on.LegProgressed, _now: int) -> Step:
-    """The target answers, if only with 100: it is the one."""
+def heard_of(state: CallState, event: on.LegProgressed, _now: int) -> Step:
+    """The target is there, and not left for being slow; once it says more than 100 a phone may ring: it is the one."""
     if state.target_count_left == 0:
         return state, ()
-    return state._replace(target_count_left=0), (CANCEL[Timer.STEP],)
+    left = state.target_count_left if event.status == 100 else 0
+    return state._replace(target_count_left=left), (CANCEL[Timer.STEP],)
 
 
 def caller_rang(state: CallState, event: on.LegProgressed, now: int) -> Step:
