@@ -24,7 +24,7 @@ from maskline.store.setup import open_store
 from maskline.store.statement import Database, Statement, insert_row
 
 INSERT = Statement(insert_row(schema.meta, "name", "value"))
-COUNT = Statement(select(func.count()).select_from(schema.meta))
+COUNT = Statement(select(func.count()).select_from(schema.account))
 
 
 def _insert(tx: Tx, name: str) -> None:
@@ -181,7 +181,7 @@ def test_sqlite_writers_wait_for_each_other(sqlite_url: str, key_path: Path) -> 
 def test_own_connection(store: Store) -> None:
     """A connection of the caller's own reads until it is closed."""
     tx = store.connect()
-    assert tx.row(COUNT) == (1,)
+    assert tx.row(COUNT) == (0,)
     close_tx(tx)
     with pytest.raises((sqlite3.ProgrammingError, StoreUnavailableError)):
         tx.row(COUNT)

@@ -51,7 +51,9 @@ def test_finds_the_session_from_either_party(world: World) -> None:
         call_time_limit_s=100,
         is_recorded=True,
     )
-    assert _route(world, person(2)) == replace(first, caller_role=Role.SECOND, callee=person(1))
+    assert _route(world, person(2)) == replace(
+        first, caller_role=Role.SECOND, callee_role=Role.FIRST, callee=person(1)
+    )
 
 
 def test_same_party_on_different_numbers_reaches_different_people(world: World) -> None:
