@@ -8,6 +8,8 @@ from tests.core.call.plans import ACCEPTED, CLAIMED, DIALOGUE, PLANS, PROMPTED, 
 from maskline.core.call import commands as do
 from maskline.core.call import events as on
 from maskline.core.call.events import PromptKind, Timer
+from maskline.core.call.joining import KEY_UP_S
+from maskline.core.call.machine import step
 from maskline.core.call.pin_entry import DIGIT_TIMEOUT_S
 from maskline.core.call.state import Phase
 from maskline.core.call_record import Side
@@ -138,8 +140,8 @@ def test_database_that_does_not_answer_ends_the_call() -> None:
     assert state.termination.reason is Reason.OVERLOADED
 
 
-def test_keys_pass_after_the_bridge() -> None:
-    """Once joined, the caller's keys are the other party's to hear."""
+def test_keys_pass_a_moment_after_the_bridge() -> None:
+    """Once joined, the caller's keys are the other party's to hear; the last one of the PIN may still be down then."""
     bridged = (
         *ASKED,
         *press("1#"),
@@ -155,6 +157,13 @@ def test_keys_pass_after_the_bridge() -> None:
     state, said = run(*bridged, plan=PIN)
     assert state.phase is Phase.BRIDGED
     kinds = [type(command) for command in said]
-    assert kinds.index(do.PassDigits) > kinds.index(do.PrepareBridge)
+    assert do.PassDigits not in kinds
+    until = of_type(said, do.ArmTimer)[-1]
+    assert until.timer is Timer.STEP
+    assert state.bridged_at is not None
+    assert until.at == state.bridged_at + KEY_UP_S * S
+    later, passing = step(state, on.TimerFired(Timer.STEP), until.at)
+    assert passing == (do.PassDigits(),)
+    assert later.phase is Phase.BRIDGED
     assert kinds.index(do.StartRecording) > kinds.index(do.PrepareBridge)
     assert do.StopPlaying(Side.A) in said[kinds.index(do.PrepareBridge) :]

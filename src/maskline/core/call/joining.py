@@ -23,6 +23,8 @@ from maskline.core.events import EventKind
 from maskline.core.termination import Reason
 
 RINGING_STATUSES: Final = frozenset({180, 183})
+KEY_UP_S: Final = 1
+"""The key that ends a PIN may still be down when B's phone answers by itself."""
 _BRIDGE_REFUSED: Final = {
     on.BridgeRefusal.WINDOW: Reason.SESSION_ENDED,
     on.BridgeRefusal.MEDIA: Reason.MEDIA_LOST,
@@ -91,8 +93,6 @@ def bridge_prepared(state: CallState, _event: on.BridgePrepared, now: int) -> St
         commands += tell(bridged, EventKind.PARTY_ANSWERED, Side.A, now)
     if state.is_ringback_on:
         commands.append(do.StopPlaying(Side.A))
-    if state.plan.dialogue is not None:
-        commands.append(do.PassDigits())
     commands += (
         do.SaveDialogs(),
         do.ArmTimer(Timer.LIMIT_A, limit_at(answered_at, state)),
@@ -100,7 +100,14 @@ def bridge_prepared(state: CallState, _event: on.BridgePrepared, now: int) -> St
     )
     if state.connect.is_recorded:
         commands.append(do.StartRecording())
+    if state.plan.dialogue is not None:
+        commands.append(arm(Timer.STEP, now, KEY_UP_S))
     return bridged, tuple(commands)
+
+
+def keys_are_up(state: CallState, _now: int) -> Step:
+    """The keys of a PIN have long been let go: from now on they are the parties' own."""
+    return state, () if state.plan.dialogue is None else (do.PassDigits(),)
 
 
 def bridge_refused(state: CallState, event: on.BridgeRefused, now: int) -> Step:

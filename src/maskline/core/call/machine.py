@@ -29,6 +29,7 @@ from maskline.core.call.joining import (
     callee_not_greeted,
     callee_progressed,
     callee_ready,
+    keys_are_up,
 )
 from maskline.core.call.pin_entry import (
     ask_for_pin,
@@ -130,7 +131,7 @@ OUT_OF_PATIENCE: Mapping[Phase, Callable[[CallState, int], Step]] = {
     Phase.MEETING: _overdue,
     Phase.GREETING: _cut_off(Side.B, callee_greeted),
     Phase.JOINING: _overdue,
-    Phase.BRIDGED: _unmoved,
+    Phase.BRIDGED: keys_are_up,
 }
 """What follows when what a phase waits for does not come."""
 
