@@ -19,6 +19,7 @@ pytestmark = pytest.mark.baresip
 
 A_NUMBER, B_NUMBER = "+919815031847", "+919715052906"
 A_TONE_HZ, B_TONE_HZ = 400, 1000
+PIN = "73918264"
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
             ground.store.close()
 
 
-def create_session(ground: Ground) -> str:
+def create_session(ground: Ground, **fields: object) -> str:
     """Create a session with what the service printed, as its reader would; return the virtual number."""
     printed = ground.printed_path.read_text()
     auth_id, token = (re.search(pattern, printed) for pattern in (r"auth id +(\S+)", r"auth token +(\S+)"))
@@ -44,7 +45,7 @@ def create_session(ground: Ground) -> str:
     url = f"http://{ground.address[0]}:{HTTP_PORT}/v1/Account/{auth_id[1]}/Masking/Session/"
     request = urllib.request.Request(
         url,
-        data=json.dumps({"first_party": A_NUMBER, "second_party": B_NUMBER}).encode(),
+        data=json.dumps({"first_party": A_NUMBER, "second_party": B_NUMBER, **fields}).encode(),
         headers={
             "Authorization": "Basic " + base64.b64encode(f"{auth_id[1]}:{token[1]}".encode()).decode(),
             "Content-Type": "application/json",
@@ -115,3 +116,29 @@ def test_busy_phone_is_busy(sandbox: Ground, phones: tuple[Baresip, Baresip]) ->
     assert closed["param"].startswith(("486", "603", "480"))
     result, _ = sandbox.wait_for_records(virtual, before + 1)[-1]
     assert result == "callee"
+
+
+def test_phone_enters_a_pin(sandbox: Ground, phones: tuple[Baresip, Baresip]) -> None:
+    """A phone's keys open the session, and the other phone, which answers at once, hears of none."""
+    caller, callee = phones
+    virtual = create_session(
+        sandbox,
+        first_party=B_NUMBER,  # the other way round: another session than that of the tests before
+        second_party=A_NUMBER,
+        is_pin_authentication_required=True,
+        force_pin_authentication=True,
+        first_party_pin="50617385",
+        second_party_pin=PIN,
+    )
+    before = len(sandbox.records(virtual))
+    caller.command("dial", f"sip:{virtual}@{sandbox.block}.0.20:{SANDBOX_PORT}")
+    caller.wait_for_event("CALL_ESTABLISHED")
+    caller.command("sndcode", f"{PIN}#")
+    callee.wait_for_event("CALL_ESTABLISHED")
+    for phone, other_hz in ((caller, B_TONE_HZ), (callee, A_TONE_HZ)):
+        assert level_of(phone.heard(), other_hz) > 0.9
+    caller.command("hangup")
+    callee.wait_for_event("CALL_CLOSED")
+    assert not [event for event in callee.events() if "DTMF" in str(event.get("type"))]
+    assert sandbox.wait_for_records(virtual, before + 1)[-1] == ("success", "caller-hung-up")
+    assert PIN not in sandbox.log
