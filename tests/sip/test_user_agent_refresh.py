@@ -148,6 +148,7 @@ def test_we_refresh_by_update() -> None:
         assert new_lines(wire) == []
         network.run(until=number * HALF_S)
         update = wire.last("UPDATE")
+        wire.answer(party, 100, update)
         assert update.body == b""
         assert timer_fields(update) == ("1800;refresher=uac", None, None, "timer")
         wire.answer(party, 200, update, extra="Session-Expires: 1800;refresher=uac\n")

@@ -6,7 +6,7 @@ from tests.sip.rig import ANSWER, Party, Wire, calling, pair, wired
 from maskline.sip import events as on
 from maskline.sip.errors import RemoteProtocolError
 from maskline.sip.message import Request
-from maskline.sip.user_agent import Credentials, LegID
+from maskline.sip.user_agent import Credentials, LegID, UserAgentSettings
 from maskline.sip.user_agent_reliable import PRACK_COUNT_MAX, parse_rack
 from maskline.testing.network import VirtualNetwork
 
@@ -86,6 +86,21 @@ def test_the_180_of_each_minute_is_reliable_too() -> None:
     prack(wire, party, seq=3)
     network.run(until=119)
     assert wire.lines()[-2:] == ["180 INVITE", "200 PRACK"]
+
+
+def test_a_180_waits_for_the_one_before() -> None:
+    """With long timers a minute may pass before the PRACK: there is no second number as long."""
+    network = VirtualNetwork()
+    settings = UserAgentSettings(advertised=("192.0.2.1", 5060), t1_s=2.0)
+    wire, party = Wire(network, "192.0.2.7"), Party(network, "192.0.2.1", settings=settings)
+    wire.invite(party, extra=REQUIRED)
+    network.run(until=0)
+    party.agent.ring(party.take(on.IncomingInvite).leg, 0)
+    network.run(until=70)
+    assert len({message.headers.get("RSeq") for message in wire.received}) == 1
+    prack(wire, party)
+    network.run(until=121)
+    assert len({message.headers.get("RSeq") for message in wire.received}) == 3  # None is the 200's
 
 
 def test_the_2xx_need_not_wait() -> None:
@@ -316,6 +331,16 @@ def test_a_description_in_a_reliable_answer() -> None:
             on.Progressed(leg=leg, status=183, sdp=b"v=0"),
             on.Answered(leg=leg, sdp=b"v=0"),
         ]
+
+
+def test_the_first_description_counts() -> None:
+    """A second one in a reliable answer is not an answer any more."""
+    network, wire, party, _, invite = calling()
+    for rseq, body in ((1, "v=0"), (2, "v=1")):
+        wire.answer(party, 183, invite, extra=reliably(rseq), body=body)
+    wire.answer(party, 200, invite)
+    network.run(until=0)
+    assert [event.sdp for event in party.take_all() if isinstance(event, on.Answered)] == [b"v=0"]
 
 
 def test_an_offer_in_a_reliable_answer_is_left_to_the_2xx() -> None:
