@@ -22,7 +22,7 @@ from maskline.engine.switch import Switch
 from maskline.engine.switch_settings import SwitchLimits, SwitchSettings
 from maskline.engine.switch_store import WorkflowStore
 from maskline.engine.trunk_watch import TrunkWatch
-from maskline.outbound.client import OutboundClient
+from maskline.outbound.client import CONNECTIONS_MAX, OutboundClient
 from maskline.prompts.library import PromptLibrary
 from maskline.recordings.converter import ProcessConverter
 from maskline.recordings.spool import Spool
@@ -90,10 +90,12 @@ def _prompt_directory(settings: Settings) -> Path:
     return settings.data_dir.resolve() / "prompts"
 
 
-def open_outbound(settings: Settings, *, sandbox: bool) -> OutboundClient:
-    """Make the client for outgoing requests; with the sandbox it may reach this machine itself."""
+def open_outbound(
+    settings: Settings, *, sandbox: bool, connections_max: int = CONNECTIONS_MAX
+) -> OutboundClient:
+    """Make a client for outgoing requests; with the sandbox it may reach this machine itself."""
     allowed = (*settings.outbound_allowed_networks, *(LOOPBACK if sandbox else ()))
-    return OutboundClient(allowed_networks=allowed)
+    return OutboundClient(allowed_networks=allowed, connections_max=connections_max)
 
 
 def open_prompts(settings: Settings, outbound: OutboundClient, stack: AsyncExitStack) -> PromptLibrary:
@@ -130,6 +132,19 @@ def build_recording_worker(
     )
 
 
+async def listen(settings: Settings, sockets: SipSockets) -> None:
+    """Bind SIP, and SIP over TLS where that is set. Raises OSError."""
+    for address in settings.sip_bind:
+        await sockets.listen(address.host, address.port)
+    tls = settings.sip_tls_bind
+    if tls is not None:
+        assert settings.sip_tls_cert is not None, "settings were validated"
+        assert settings.sip_tls_key is not None
+        await sockets.listen_tls(
+            tls.host, tls.port, settings.sip_tls_cert, settings.sip_tls_key, ca=settings.sip_tls_ca
+        )
+
+
 def build_switch(
     settings: Settings,
     *,
@@ -145,11 +160,13 @@ def build_switch(
         (told.host, told.port or sockets.local["udp", ":" in bound.host][1])
         for told, bound in zip(settings.effective_sip_advertise, settings.sip_bind, strict=True)
     ]
+    tls = settings.sip_tls_advertise or settings.sip_tls_bind
     return Switch(
         SwitchSettings(
             local=sockets.local,
             advertised=advertised[0],
             advertised_v6=next((told for told in advertised if ":" in told[0]), None),
+            advertised_tls=None if tls is None else (tls.host, tls.port),
             edges=settings.sip_edges,
             limits=SwitchLimits(
                 call_count_max=settings.calls_max, new_calls_per_s_max=settings.new_calls_per_s_max

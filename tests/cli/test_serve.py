@@ -31,7 +31,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Settings, bool]]:
     async def serve(settings: Settings, *, sandbox: bool) -> None:
         calls.append((settings, sandbox))
 
-    _replace_module(monkeypatch, "maskline.wiring", serve=serve)
+    _replace_module(monkeypatch, "maskline.serving", serve=serve)
     return calls
 
 
@@ -82,7 +82,7 @@ def test_a_failing_service_exits_1_and_shows_no_number(
     async def serve(settings: Settings, *, sandbox: bool) -> None:
         raise error
 
-    _replace_module(monkeypatch, "maskline.wiring", serve=serve)
+    _replace_module(monkeypatch, "maskline.serving", serve=serve)
     result = maskline("serve")
     assert result.code == 1
     assert said in result.err

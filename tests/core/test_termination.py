@@ -44,9 +44,7 @@ def test_causes_from_the_wire_win_over_the_table() -> None:
         (Reason.SWITCH_LOST, "Unknown", 0),
         (Reason.PIN_FAILED, "Confirm Key Challenge Failed", 9110),
         (Reason.PIN_LOCKED, "Confirm Key Challenge Failed", 9110),
-        (Reason.ANNOUNCED, "End Of XML Instructions", 4010),
         (Reason.FIRST_RING_TIMEOUT, "Ring Timeout Reached", 6010),
-        (Reason.DRAINING, "Routing Error", 5020),
     ],
 )
 def test_vendor_codes(reason: Reason, cause: str, code: int) -> None:

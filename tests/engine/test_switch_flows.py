@@ -234,7 +234,7 @@ def test_service_gives_up_a_first_party_that_does_not_answer(store: Store) -> No
     world.node.place_orders()
     world.run(LONG_S)
     assert len(world.bilal.legs) == 1
-    assert reasons(store) == [Reason.RING_TIMEOUT]
+    assert reasons(store) == [Reason.FIRST_RING_TIMEOUT]
     assert_nothing_is_left(world)
 
 

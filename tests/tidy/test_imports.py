@@ -79,7 +79,9 @@ def test_dialects_are_known_only_to_the_application_that_mounts_them() -> None:
 def test_settings_are_read_where_the_service_is_put_together() -> None:
     """Nobody but the composition root and the commands reads settings; everything else gets plain values."""
     readers = {
-        name for name in _importers("maskline.config") if not name.startswith(("cli/", "demo/", "wiring"))
+        name
+        for name in _importers("maskline.config")
+        if not name.startswith(("cli/", "demo/", "wiring", "parts", "banner", "serving"))
     }
     assert readers == set()
 

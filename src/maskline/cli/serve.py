@@ -20,11 +20,11 @@ def add_commands(app: App, context: Context) -> None:
         Args:
             sandbox: Play the carrier on loopback too, with a demo account and demo numbers.
         """
-        from maskline import wiring  # noqa: PLC0415  # the whole service; other commands start without it
+        from maskline import serving  # noqa: PLC0415  # the whole service; other commands start without it
 
         writer = _configure_logging(context, context.settings.log_level)
         try:
-            uvloop.run(wiring.serve(context.settings, sandbox=sandbox))
+            uvloop.run(serving.serve(context.settings, sandbox=sandbox))
         finally:
             writer.close()
 

@@ -39,8 +39,6 @@ class Reason(StrEnum):
     """The caller was asked for a PIN and gave no right one."""
     PIN_LOCKED = "pin-locked"
     """Too many wrong PINs before: the caller was refused, or told so at its next try."""
-    ANNOUNCED = "announced"
-    """The caller heard a prompt instead of a ringing phone, and it was played to the end."""
     SESSION_BUSY = "session-busy"
     SESSION_ENDED = "session-ended"
     """The session expired or was deleted before the bridge."""
@@ -73,8 +71,6 @@ class Reason(StrEnum):
     MEDIA_LOST = "media-lost"
     """Our media process died."""
     OVERLOADED = "overloaded"
-    DRAINING = "draining"
-    """The switch is about to stop and takes no new calls."""
     SWITCH_RESTARTED = "switch-restarted"
     SWITCH_LOST = "switch-lost"
     """The switch of the call never came back."""
@@ -112,7 +108,6 @@ TERMINATIONS: Final[dict[Reason, TerminationRow]] = {
     Reason.NO_COUNTERPART: TerminationRow(Result.CALLER, 21, 480, _REJECTED, 3020),
     Reason.PIN_FAILED: TerminationRow(Result.CALLER, 21, 480, _CHALLENGE, 9110),
     Reason.PIN_LOCKED: TerminationRow(Result.CALLER, 21, 480, _CHALLENGE, 9110),
-    Reason.ANNOUNCED: TerminationRow(Result.CALLER, 16, 480, "End Of XML Instructions", 4010),
     Reason.SESSION_BUSY: TerminationRow(Result.CALLER, 17, 486, "Busy Line", 3010),
     Reason.SESSION_ENDED: TerminationRow(Result.US, 16, 480, "Canceled", 1000),
     Reason.ORDER_EXPIRED: TerminationRow(Result.US, 31, 480, "Canceled", 1000),
@@ -143,7 +138,6 @@ TERMINATIONS: Final[dict[Reason, TerminationRow]] = {
     Reason.MEDIA_TIMEOUT: TerminationRow(Result.CARRIER, 41, 503, "Media Timeout", 6020),
     Reason.MEDIA_LOST: TerminationRow(Result.US, 41, 503, _INTERNAL, 5010),
     Reason.OVERLOADED: TerminationRow(Result.US, 42, 503, _ROUTING, 5020),
-    Reason.DRAINING: TerminationRow(Result.US, 42, 503, _ROUTING, 5020),
     Reason.SWITCH_RESTARTED: TerminationRow(Result.US, 41, 503, _INTERNAL, 5010),
     Reason.SWITCH_LOST: TerminationRow(Result.INDETERMINATE, 41, 503, "Unknown", 0),
     Reason.INTERNAL_ERROR: TerminationRow(Result.US, 41, 500, _INTERNAL, 5010),

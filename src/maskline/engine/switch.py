@@ -62,7 +62,11 @@ class Switch:
         self.trunks = TrunkTable(settings.edges, settings.local)
         self.user_agent = UserAgent(
             user_agent_settings
-            or UserAgentSettings(advertised=settings.advertised, advertised_v6=settings.advertised_v6),
+            or UserAgentSettings(
+                advertised=settings.advertised,
+                advertised_v6=settings.advertised_v6,
+                advertised_tls=settings.advertised_tls,
+            ),
             random_bytes=random_bytes,
             is_trusted=self.trunks.is_trusted,
             are_peers=self.trunks.are_peers,

@@ -20,6 +20,7 @@ class SwitchSettings:
     local: Mapping[tuple[str, bool], tuple[str, int]]  # (transport, is IPv6) -> bound address
     advertised: tuple[str, int]
     advertised_v6: tuple[str, int] | None = None
+    advertised_tls: tuple[str, int] | None = None
     limits: SwitchLimits = SwitchLimits()
     edges: tuple[str, ...] = ()  # proxies of ours that may say where a request came from
 

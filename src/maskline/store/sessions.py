@@ -158,6 +158,8 @@ _IS_IN_CALL: Final = (
     .exists()
 )
 _DURATION: Final = _s.end_at - _s.created_at
+SPAN_S_MAX: Final = 10**12
+"""Seconds that a filter may name, some 30,000 years either way."""
 _CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
     "first_ref": _s.first_ref == bindparam("first_ref"),
     "second_ref": _s.second_ref == bindparam("second_ref"),
@@ -245,7 +247,8 @@ def _filter_params(tx: Tx, wanted: SessionFilter) -> dict[str, Any]:
         return None if number is None else tx.keys.ref(number)
 
     def us(seconds: int | None) -> int | None:
-        return None if seconds is None else seconds * MICROSECONDS
+        # No session lasts that long; the databases' integers end near there.
+        return None if seconds is None else max(-SPAN_S_MAX, min(seconds, SPAN_S_MAX)) * MICROSECONDS
 
     params = {
         "first_ref": ref(wanted.first),

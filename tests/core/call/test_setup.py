@@ -136,6 +136,31 @@ def test_first_party_that_does_not_answer_ends_the_order() -> None:
     (written,) = of_type(said, do.WriteRecord)
     assert written.record.answered_at is None
     assert not written.record.is_callee_dialled
+    assert written.record.termination.reason is Reason.FIRST_RING_TIMEOUT
+
+
+def test_first_party_that_is_busy_is_not_called_the_callee() -> None:
+    """What befalls leg A of an order has reasons of its own."""
+    state, _ = run(CLAIMED, on.MediaOpened(), on.LegFailed(Side.A, 486), plan=PLANS["ordered"])
+    assert state.termination is not None
+    assert state.termination.reason is Reason.FIRST_BUSY
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        (on.LegFailed(Side.A, 486), Reason.FIRST_BUSY),
+        (on.LegFailed(Side.A, 603), Reason.FIRST_DECLINED),
+        (on.LegFailed(Side.A, 500), Reason.CARRIER_FAILED),
+        (on.TimerFired(Timer.RING), Reason.FIRST_RING_TIMEOUT),
+    ],
+)
+def test_what_befalls_the_first_party_is_told_as_its_own(event: on.Event, reason: Reason) -> None:
+    """Leg A's failure is not taken for the second party's, who never heard of the call."""
+    state, said = run(CLAIMED, on.MediaOpened(), on.LegProgressed(Side.A, 180), event, plan=PLANS["ordered"])
+    assert state.termination is not None
+    assert state.termination.reason is reason
+    assert [c.side for c in of_type(said, do.Originate)] == [Side.A]
 
 
 def test_order_that_ends_before_its_first_leg_leaves_none() -> None:

@@ -75,6 +75,13 @@ def step(state: CallState, event: on.Event, now: int) -> Step:
     return handler(state, event, now)
 
 
+_NOT_TAKEN: Mapping[Phase, Reason] = {
+    Phase.CALLING: Reason.FIRST_RING_TIMEOUT,
+    Phase.DIALLING: Reason.RING_TIMEOUT,
+    Phase.RINGING: Reason.RING_TIMEOUT,
+}
+
+
 # --- timers -------------------------------------------------------------------------------------------------
 
 
@@ -83,8 +90,8 @@ def _timer_fired(state: CallState, event: on.TimerFired, now: int) -> Step:
         case Timer.STEP:
             return OUT_OF_PATIENCE[state.phase](state, now)
         case Timer.RING:
-            is_out = state.phase in {Phase.CALLING, Phase.DIALLING, Phase.RINGING}
-            return end_for(state, now, Reason.RING_TIMEOUT) if is_out else (state, ())
+            reason = _NOT_TAKEN.get(state.phase)
+            return (state, ()) if reason is None else end_for(state, now, reason)
         case Timer.WINDOW:
             return (state, ()) if state.phase is Phase.BRIDGED else end_for(state, now, Reason.SESSION_ENDED)
         case Timer.LIMIT_A | Timer.LIMIT_B:

@@ -24,7 +24,7 @@ from maskline.core.call_record import Side
 from maskline.core.events import EventKind
 from maskline.core.routing import PinStanding
 from maskline.core.targets import TARGET_TIMEOUT_S, is_worth_another_target
-from maskline.core.termination import Reason, terminate, terminate_callee_failure
+from maskline.core.termination import Reason, terminate, terminate_callee_failure, terminate_first_failure
 
 _CLAIM_REFUSED: Final = {
     on.ClaimRefusal.BUSY: Reason.SESSION_BUSY,
@@ -233,7 +233,7 @@ def caller_answered(state: CallState, event: on.LegAnswered, now: int) -> Step:
 
 def caller_not_connected(state: CallState, event: on.BridgeRefused, now: int) -> Step:
     """What the first party answered with is of no use, or the relay is gone."""
-    reason = Reason.MEDIA_LOST if event.reason is on.BridgeRefusal.MEDIA else Reason.CALLER_NOT_ACCEPTABLE
+    reason = Reason.MEDIA_LOST if event.reason is on.BridgeRefusal.MEDIA else Reason.FIRST_NOT_ACCEPTABLE
     return end_for(state, now, reason)
 
 
@@ -246,8 +246,8 @@ def leg_failed(state: CallState, event: on.LegFailed, now: int) -> Step:
         event.status, is_local=event.is_local, has_rung=has_rung
     ):
         return _try_next(state, event.side, now)
-    failure = terminate_callee_failure(event.status, q850=event.q850, is_local=event.is_local)
-    return end(state, now, failure)
+    told = terminate_first_failure if is_calling else terminate_callee_failure
+    return end(state, now, told(event.status, q850=event.q850, is_local=event.is_local))
 
 
 def target_timed_out(state: CallState, now: int) -> Step:
