@@ -160,7 +160,7 @@ def build_switch(
         (told.host, told.port or sockets.local["udp", ":" in bound.host][1])
         for told, bound in zip(settings.effective_sip_advertise, settings.sip_bind, strict=True)
     ]
-    tls = settings.sip_tls_advertise or settings.sip_tls_bind
+    tls = settings.sip_tls_advertise
     return Switch(
         SwitchSettings(
             local=sockets.local,
