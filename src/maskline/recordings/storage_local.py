@@ -56,8 +56,7 @@ class LocalStorage:
 
     def _prepare(self) -> None:
         try:
-            incoming = self._directory / _INCOMING
-            incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+            incoming = self._make_incoming()
             for left in incoming.iterdir():
                 left.unlink(missing_ok=True)
         except OSError as error:
@@ -67,13 +66,14 @@ class LocalStorage:
         target = self._directory / key
         incoming = self._directory / _INCOMING / secrets.token_hex(16)
         try:
-            incoming.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._make_incoming()
             try:
                 source.rename(incoming)
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
                 _copy(source, incoming)
+            incoming.chmod(0o600)  # a renamed file keeps the mode it was made with
             _sync(incoming)
             _make_directories(self._directory, target.parent)
             incoming.rename(target)
@@ -82,6 +82,14 @@ class LocalStorage:
             with contextlib.suppress(OSError):
                 incoming.unlink(missing_ok=True)
             raise _failed(error) from error
+
+    def _make_incoming(self) -> Path:
+        # One by one: a mode given with `parents` holds for the last directory alone.
+        incoming = self._directory / _INCOMING
+        self._directory.parent.mkdir(parents=True, exist_ok=True)
+        self._directory.mkdir(exist_ok=True, mode=0o700)
+        incoming.mkdir(exist_ok=True, mode=0o700)
+        return incoming
 
     def _open(self, key: str, first: int) -> BinaryIO:
         try:
