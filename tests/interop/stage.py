@@ -46,6 +46,7 @@ class Stage:
         *,
         values: Mapping[str, str] | None = None,
         local: tuple[str, int] | None = None,
+        mine: str = "",
         **options: object,
     ) -> Sipp:
         """Start the callee's end; it is listening when this returns."""
@@ -53,7 +54,7 @@ class Stage:
         return self._start(
             scenario,
             local=local or self.carrier.uas,
-            keys={"mine": party.number, "identity": party.identity},
+            keys={"mine": mine or party.number, "identity": party.identity},
             values=values or {},
             is_server=True,
             **{"media_host": party.hosts[1], **options},

@@ -40,6 +40,7 @@ class Talk:
     a: Voice
     b: Voice
     uas: Sipp | None = None
+    payload_type_b: int = 8
 
     def wait_for_caller(self) -> None:
         """Wait until A is answered; from then on it speaks."""
@@ -53,7 +54,7 @@ class Talk:
         assert self.uas is not None
         uas = self.uas
         (invite, *_) = wait_for(lambda: uas.received(method="INVITE"), STEP_TIMEOUT_S, "the callee is called")
-        self.b.join(invite)
+        self.b.join(invite, self.payload_type_b)
         return invite
 
     def wait_until_joined(self) -> None:
@@ -68,6 +69,11 @@ class Talk:
         self.uac.wait()
         self.uas.wait()
         self.stage.ground.wait_for_records(self.stage.carrier.virtual)
+
+    def told_callee(self) -> bytes:
+        """Every byte of signalling that the callee was sent."""
+        assert self.uas is not None
+        return b"".join(text.raw for text in self.uas.received())
 
     def check_masked(self) -> None:
         """Neither was sent anything of the other."""
@@ -87,7 +93,8 @@ def begin_talk(
     """Have the stage's caller dial. `uas` None: nobody may be called."""
     callee = None if uas is None else stage.uas(uas, values=values)
     dialling = stage.uac(uac, caller=caller, values=values)
-    return Talk(stage, dialling, voices[0], voices[1], callee)
+    payload_type_b = int(values.get("payload_type_b", "8"))
+    return Talk(stage, dialling, voices[0], voices[1], callee, payload_type_b)
 
 
 def tell_to_hang_up(uas: Sipp, index: int) -> None:

@@ -1,9 +1,11 @@
 """PINs entered by voices and phones: who knows one is put through, who does not is not, and nobody hears it."""
 
 import os
+import time
 
 import pytest
 
+from maskline.core.call.joining import KEY_UP_S
 from maskline.media.dtmf import parse_key_event
 from maskline.media.tone import ABSENT_DB
 from tests.interop.client import Client
@@ -65,6 +67,8 @@ def test_stranger_with_a_pin_is_who_the_pin_is_of(
     assert called_number(stage, invite.start_line) == ("second" if person == "first" else "first")
     talk.wait_until_joined()
     assert talk.b.events() == []
+    joined_at_s = time.time()
+    wait_for(lambda: time.time() > joined_at_s + KEY_UP_S, 2.0, "the last key of the PIN has been let go")
     talk.a.press("5")
     talk.a.wait_until_pressed()
     wait_for(talk.b.events, 2.0, "after the bridge keys are the parties' own")

@@ -72,12 +72,12 @@ class Heard(NamedTuple):
     packet: RTPPacket
 
 
-def read_speech(text: SIPText) -> Speech:
-    """Read where a description wants audio, and in what."""
+def read_speech(text: SIPText, payload_type: int | None = None) -> Speech:
+    """Read where a description wants audio, and in what: its first choice, or the one that was accepted."""
     lines = text.sdp
     host = next(line.split()[2] for line in lines if line.startswith("c="))
     media = next(line.split() for line in lines if line.startswith("m=audio "))
-    payload_type = int(media[3])
+    payload_type = int(media[3]) if payload_type is None else payload_type
     maps = [line.removeprefix("a=rtpmap:").split() for line in lines if line.startswith("a=rtpmap:")]
     named = {int(number): name.split("/")[0] for number, name in maps}
     return Speech((host, int(media[1])), named.get(payload_type) or STATIC[payload_type], payload_type)
@@ -131,9 +131,16 @@ class Voice:
     _timestamp: int = field(default_factory=lambda: random.getrandbits(31))
     _source: int = field(default_factory=lambda: random.getrandbits(32))
 
-    def join(self, text: SIPText) -> None:
-        """Begin to send to where this message's description says."""
-        self.speech = read_speech(text)
+    def join(self, text: SIPText, payload_type: int | None = None) -> None:
+        """Begin to send to where this message's description says; of an earlier call nothing is left.
+
+        `payload_type` is what the end answers to an offer; an answer has but one.
+        """
+        self.close()
+        self._is_over.clear()
+        self.heard.clear()
+        self._keys.clear()
+        self.speech = read_speech(text, payload_type)
         make_payloads(self.speech.codec, self.tone_hz)  # before the first packet is due
         self.joined_at_s = time.time()
         self._thread = threading.Thread(target=self._run, args=(self.speech,), daemon=True)
@@ -152,6 +159,7 @@ class Voice:
         self._is_over.set()
         if self._thread is not None:
             self._thread.join(STOP_TIMEOUT_S)
+            self._thread = None
 
     # --- what it heard --------------------------------------------------------------------------------------
 
