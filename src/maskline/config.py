@@ -21,6 +21,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from maskline.core.pin import CALLER_LIMIT, NUMBER_LIMIT
 from maskline.errors import ConfigError
 
 CONFIG_FILE_NAME = "maskline.toml"
@@ -31,6 +32,7 @@ ENVIRONMENT_TESTS = (
     "MASKLINE_TEST_"  # switches of the test suite, which runs the command with its own environment
 )
 PORT_MAX = 65_535
+DAY_S = 86_400
 RECORDING_LINKS_S_MAX = 30 * 86_400  # a month; whoever needs one for longer has credentials
 RTP_PORTS_MIN = 4  # one call: two legs, RTP and RTCP each
 _DATABASES = ("sqlite:", "postgresql:", "postgresql+psycopg:")
@@ -259,10 +261,28 @@ class Settings(BaseSettings):
     recording_free_mb_min: int = Field(
         1024, ge=0, le=10_000_000, description="Free disk space (MB) below which no further call is recorded."
     )
+    pin_caller_tries_max: int = Field(
+        CALLER_LIMIT.wrong_count_max,
+        ge=1,
+        le=1000,
+        description="Wrong PINs of one caller on a number, within pin_caller_window_s; then it is refused.",
+    )
+    pin_caller_window_s: int = Field(
+        CALLER_LIMIT.window_s, ge=1, le=DAY_S, description="Seconds from a caller's first wrong PIN."
+    )
+    pin_number_tries_max: int = Field(
+        NUMBER_LIMIT.wrong_count_max,
+        ge=1,
+        le=100_000,
+        description="Wrong PINs of all strangers on a number, within pin_number_window_s; then all are refused.",
+    )
+    pin_number_window_s: int = Field(
+        NUMBER_LIMIT.window_s, ge=1, le=DAY_S, description="Seconds from a number's first wrong PIN."
+    )
     drain_s: int = Field(
         60,
         ge=0,
-        le=86_400,
+        le=DAY_S,
         description="Seconds that running calls may go on after SIGTERM while new ones hear 503.",
     )
     log_level: LogLevel = Field(LogLevel.INFO, description="Least severe events logged.")

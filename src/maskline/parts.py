@@ -11,6 +11,7 @@ from maskline.clock import Clock
 from maskline.config import RecordingChannels, Settings
 from maskline.core.inventory import Account
 from maskline.core.numbers import DID
+from maskline.core.pin import PinLimits, TryLimit
 from maskline.engine.media_client import MediaRelay
 from maskline.engine.media_types import EngineSettings, Family
 from maskline.engine.ports import PromptSource
@@ -116,6 +117,19 @@ def open_recordings(settings: Settings) -> RecordingStorage:
     return open_storage(place)
 
 
+def pin_limits(settings: Settings) -> PinLimits:
+    """Say how much guessing of PINs is put up with."""
+    return PinLimits(
+        caller=TryLimit(settings.pin_caller_tries_max, settings.pin_caller_window_s),
+        number=TryLimit(settings.pin_number_tries_max, settings.pin_number_window_s),
+    )
+
+
+def build_store(settings: Settings, threads: StoreThreads) -> WorkflowStore:
+    """Make the switch's view of the database."""
+    return WorkflowStore(threads, SWITCH_ID, pin_limits=pin_limits(settings))
+
+
 def build_recording_worker(
     settings: Settings, storage: RecordingStorage, threads: StoreThreads, clock: Clock
 ) -> RecordingWorker:
@@ -168,6 +182,7 @@ def build_switch(
             advertised_v6=next((told for told in advertised if ":" in told[0]), None),
             advertised_tls=None if tls is None else (tls.host, tls.port),
             edges=settings.sip_edges,
+            pin_limits=pin_limits(settings),
             limits=SwitchLimits(
                 call_count_max=settings.calls_max, new_calls_per_s_max=settings.new_calls_per_s_max
             ),

@@ -12,6 +12,7 @@ from maskline.api.app import create_app
 from maskline.api.server import start_server
 from maskline.clock import Clock, SystemClock
 from maskline.config import Settings
+from maskline.core.pin import PinLimits
 from maskline.engine.housekeeping import Housekeeping
 from maskline.engine.media_supervisor import MediaSupervisor
 from maskline.engine.runner import AsyncioRunner
@@ -20,12 +21,12 @@ from maskline.engine.sip_sockets import SipSockets
 from maskline.engine.sweeper import sweep_sessions, tidy_up
 from maskline.engine.switch import Switch
 from maskline.engine.switch_metrics import SwitchMetrics
-from maskline.engine.switch_store import WorkflowStore
 from maskline.engine.trunk_watch import TrunkWatch
 from maskline.parts import (
     SWITCH_ID,
     Service,
     build_recording_worker,
+    build_store,
     build_switch,
     build_watch,
     check_database,
@@ -36,6 +37,7 @@ from maskline.parts import (
     open_prompts,
     open_recordings,
     open_threads,
+    pin_limits,
     start_sandbox,
 )
 from maskline.recordings.worker import RecordingWorker
@@ -71,7 +73,7 @@ async def run_service(
         registry.register(SwitchMetrics(service.switch, service.watch))
         for work, name in (
             (_sweep(threads, clock), "sessions.sweep"),
-            (_tidy(threads, clock), "store.tidy"),
+            (_tidy(threads, clock, pin_limits(settings)), "store.tidy"),
             (recordings.run(), "recordings.convert"),
             (deliveries.run(), "events.deliver"),
         ):
@@ -81,6 +83,7 @@ async def run_service(
             clock=clock,
             random_bytes=os.urandom,
             public_url=settings.effective_public_url,
+            pin_limits=pin_limits(settings),
             recordings=storage,
             registry=registry,
             notify=deliveries.notify,
@@ -128,7 +131,7 @@ async def _open_switch(
     fetcher = await stack.enter_async_context(open_outbound(settings, sandbox=sandbox))
     prompts = open_prompts(settings, fetcher, stack)
     supervisor = await stack.enter_async_context(MediaSupervisor(engine_settings(settings), switch=SWITCH_ID))
-    runner, store = AsyncioRunner(clock), WorkflowStore(threads, SWITCH_ID)
+    runner, store = AsyncioRunner(clock), build_store(settings, threads)
     switch: Switch  # sockets and switch need each other; nothing arrives before both are there
     sockets = SipSockets(
         receive=lambda data, flow: switch.receive(data, flow),  # noqa: PLW0108  # not there yet
@@ -186,12 +189,12 @@ async def _sweep(threads: StoreThreads, clock: Clock) -> None:
     await sweep_sessions(expire=expire, next_end=next_end, clock=clock)
 
 
-async def _tidy(threads: StoreThreads, clock: Clock) -> None:
+async def _tidy(threads: StoreThreads, clock: Clock, limits: PinLimits) -> None:
     async def release(now: int) -> int:
         return await threads.write(release_lapsed_bindings, now)
 
     async def forget(now: int) -> int:
-        return await threads.write(forget_pin_tries, now)
+        return await threads.write(forget_pin_tries, now, limits)
 
     await tidy_up(works=(release, forget), clock=clock)
 

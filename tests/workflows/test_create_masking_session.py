@@ -16,6 +16,7 @@ from maskline.core.masking import (
     SessionCreated,
 )
 from maskline.core.numbers import E164
+from maskline.core.pin import PinLimits, TryLimit
 from maskline.core.secret import Secret
 from maskline.store.engine import Store
 from maskline.workflows.accounts import change_account, create_subaccount
@@ -349,6 +350,18 @@ def test_strict_pins_are_hard_to_guess(store: Store) -> None:
     assert _exhausted(ask(13, PinSettings(is_generated=True, length=4))) is ExhaustionReason.PINS_GUESSABLE
     assert isinstance(ask(14, six), SessionCreated)
     assert isinstance(world.ask(15, 115, account=plain, pin=PinSettings(is_generated=True)), SessionCreated)
+
+
+def test_strict_pins_go_by_the_limits_in_force(store: Store) -> None:
+    """Where fewer tries are put up with, a number takes more PINs, and fewer where more are."""
+    world = World(store, number_count=1)
+    strict = store.run(change_account, world.account, has_strict_pins=True)
+    pin = PinSettings(is_generated=True, length=4)
+    new = NewMaskingSession(first=person(1), second=person(2), pin=pin, expires_in_s=60)
+    four_an_hour = PinLimits(number=TryLimit(wrong_count_max=4, window_s=3600))
+    once_a_day = PinLimits(number=TryLimit(wrong_count_max=1, window_s=86_400))
+    assert isinstance(store.run(create_masking_session, strict, new, world.now, four_an_hour), PoolExhausted)
+    assert isinstance(store.run(create_masking_session, strict, new, world.now, once_a_day), SessionCreated)
 
 
 def test_clock_that_was_set_back_ends_no_session_before_it_began(world: World) -> None:

@@ -22,6 +22,7 @@ from maskline.api.plivo.app import PlivoAPI, PlivoSettings, create_plivo_app
 from maskline.api.plivo.recordings import RecordingAPI, add_recording_routes
 from maskline.api.ports import HealthCheck, StoreThreads
 from maskline.clock import Clock
+from maskline.core.pin import PIN_LIMITS, PinLimits
 from maskline.recordings.storage import RecordingStorage
 
 HEALTH_TIMEOUT_S = 2.0  # of each check; load balancers usually give up after 2 to 5 s
@@ -35,6 +36,7 @@ def create_app(
     clock: Clock,
     random_bytes: Callable[[int], bytes],
     public_url: str,
+    pin_limits: PinLimits = PIN_LIMITS,
     recordings: RecordingStorage | None = None,
     checks: Mapping[str, HealthCheck] | None = None,
     registry: CollectorRegistry | None = None,
@@ -62,7 +64,7 @@ def create_app(
         clock=clock,
         random_bytes=random_bytes,
         metrics=metrics,
-        settings=PlivoSettings(public_url=public_url),
+        settings=PlivoSettings(public_url=public_url, pin_limits=pin_limits),
     )
     plivo = create_plivo_app(api)
     if recordings is not None:

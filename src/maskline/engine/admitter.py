@@ -84,7 +84,9 @@ class Admitter:
             agent.refuse(event.leg, 483, now)
             return
         agent.trying(event.leg, now)
-        decision = decide_route(routed.facts, routed.dialling.caller, self._context.clock.now_us())
+        decision = decide_route(
+            routed.facts, routed.dialling.caller, self._context.clock.now_us(), self._settings.pin_limits
+        )
         match decision:
             case Connect() | AskPin() | Announce():
                 self._take(event, routed.trunk, routed, decision)

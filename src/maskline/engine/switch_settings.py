@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from maskline.core.pin import PIN_LIMITS, PinLimits
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchLimits:
@@ -23,6 +25,7 @@ class SwitchSettings:
     advertised_tls: tuple[str, int] | None = None
     limits: SwitchLimits = SwitchLimits()
     edges: tuple[str, ...] = ()  # proxies of ours that may say where a request came from
+    pin_limits: PinLimits = PIN_LIMITS
 
     def host_towards(self, address: str) -> str:
         """Our own host as a peer at `address` is told it: of the peer's family where we have one."""

@@ -9,6 +9,7 @@ from maskline.core.call_record import CallClaim, CallRecord, NewCall, OrphanCall
 from maskline.core.events import NewEvent
 from maskline.core.inventory import Trunk
 from maskline.core.numbers import DID, E164
+from maskline.core.pin import PIN_LIMITS, PinLimits
 from maskline.core.recording import CapturedLeg, NewRecording, RecordingFailure
 from maskline.core.routing import CallOrder, Connect, PinDialogue, PinOutcome, RouteFacts
 from maskline.core.secret import Secret
@@ -51,9 +52,10 @@ class Threads(Protocol):
 class WorkflowStore:
     """The `SwitchStore` of the switch called `switch_id`."""
 
-    def __init__(self, threads: Threads, switch_id: str) -> None:
+    def __init__(self, threads: Threads, switch_id: str, *, pin_limits: PinLimits = PIN_LIMITS) -> None:
         self._threads = threads
         self._switch_id = switch_id
+        self._pin_limits = pin_limits
 
     async def load_trunks(self) -> tuple[Trunk, ...]:
         """Every trunk as it stands."""
@@ -84,7 +86,15 @@ class WorkflowStore:
         self, number: DID, caller: E164 | None, digits: Secret, dialogue: PinDialogue, now: int
     ) -> PinOutcome:
         """Look up what a caller entered, and count it when it is wrong."""
-        work = partial(check_pin, number=number, caller=caller, digits=digits, dialogue=dialogue, now=now)
+        work = partial(
+            check_pin,
+            number=number,
+            caller=caller,
+            digits=digits,
+            dialogue=dialogue,
+            now=now,
+            limits=self._pin_limits,
+        )
         return await self._threads.write(work)
 
     async def take_orders(self, now: int) -> tuple[CallOrder, ...]:

@@ -13,7 +13,6 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
-    literal,
     null,
     select,
     text,
@@ -25,7 +24,7 @@ from maskline.core.allocation import Candidate, PoolFacts
 from maskline.core.inventory import NumberHealth
 from maskline.core.masking import PIN_LENGTH_MAX, PIN_LENGTH_MIN
 from maskline.core.numbers import ANYONE
-from maskline.core.pin import pin_weight, pin_weight_max
+from maskline.core.pin import pin_weight
 
 from .engine import Tx
 from .schema import binding, masking_session, number_lease, virtual_number
@@ -107,6 +106,8 @@ class Wish(NamedTuple):
     rules: Rules
     pin_weight: int = 0
     """As `core.pin.pin_weight`, of its PINs together."""
+    pin_weight_max: int = 0
+    """As `core.pin.pin_weight_max`; asked for where PINs are strict."""
 
 
 def load_candidates(
@@ -182,7 +183,9 @@ def release_batch(tx: Tx, now: int) -> int:
 
 
 def _wish_params(wish: Wish) -> dict[str, Any]:
-    strict = {"pin_weight": wish.pin_weight} if wish.rules.is_strict else {}
+    strict = (
+        {"pin_weight": wish.pin_weight, "pin_weight_max": wish.pin_weight_max} if wish.rules.is_strict else {}
+    )
     return strict | {
         "account_id": wish.account_id,
         "subaccount_id": wish.subaccount_id or 0,
@@ -264,7 +267,8 @@ def _is_unguessable(rules: Rules) -> ColumnElement[bool]:
         .correlate(virtual_number)
         .scalar_subquery()
     )
-    return taken + bindparam("pin_weight", type_=BigInteger) <= literal(pin_weight_max(), BigInteger)
+    weighs = taken + bindparam("pin_weight", type_=BigInteger)
+    return weighs <= bindparam("pin_weight_max", type_=BigInteger)
 
 
 @lru_cache(maxsize=32)  # five flags

@@ -29,7 +29,7 @@ from maskline.core.masking import (
     SessionCreated,
 )
 from maskline.core.numbers import ANYONE, PartyRef
-from maskline.core.pin import pin_weight
+from maskline.core.pin import PIN_LIMITS, PinLimits, pin_weight, pin_weight_max
 from maskline.store import bindings, call_orders, numbers, outbox, session_writes, sessions
 from maskline.store.bindings import Rules, Wish
 from maskline.store.engine import RetryableError, Tx
@@ -80,7 +80,7 @@ class _Outcome(Enum):
 
 
 def create_masking_session(
-    tx: Tx, account: Account, new: NewMaskingSession, now: int
+    tx: Tx, account: Account, new: NewMaskingSession, now: int, limits: PinLimits = PIN_LIMITS
 ) -> SessionCreated | PoolExhausted | PartyIsVirtual:
     """Make a session, or update the live one of the same ordered pair (and sub-account).
 
@@ -89,7 +89,7 @@ def create_masking_session(
 
     Source: docs/api/plivo.md, Create.
     """
-    request = _prepare(tx, account, new, now)
+    request = _prepare(tx, account, new, now, limits)
     ours = numbers.load_virtual_refs(tx, request.first_ref, request.second_ref)
     if request.first_ref in ours:
         return PartyIsVirtual(role=Role.FIRST)
@@ -101,7 +101,9 @@ def create_masking_session(
     return _allocate(tx, request)
 
 
-def _prepare(tx: Tx, account: Account, new: NewMaskingSession, now: int) -> _Request:
+def _prepare(
+    tx: Tx, account: Account, new: NewMaskingSession, now: int, limits: PinLimits
+) -> _Request:
     assert new.first is not None or new.second is not None, "a session names a party"
     first_ref = None if new.first is None else tx.keys.ref(new.first)
     second_ref = None if new.second is None else tx.keys.ref(new.second)
@@ -125,6 +127,7 @@ def _prepare(tx: Tx, account: Account, new: NewMaskingSession, now: int) -> _Req
         pair_key=hashlib.sha256(pair.encode()).hexdigest()[:_PAIR_KEY_LENGTH],
         rules=rules,
         pin_weight=0 if new.pin is None else sum(pin_weight(length) for length in _pin_lengths(new.pin)),
+        pin_weight_max=pin_weight_max(limits),
     )
     return _Request(
         account=account,

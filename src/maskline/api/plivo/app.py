@@ -35,6 +35,7 @@ from maskline.core.masking import (
     SessionCreated,
     SessionNotFound,
 )
+from maskline.core.pin import PIN_LIMITS, PinLimits
 from maskline.errors import AppError
 from maskline.store.engine import StoreUnavailableError
 from maskline.workflows.accounts import authenticate, load_subaccount
@@ -62,6 +63,7 @@ class PlivoSettings:
     """Plain values for the dialect. `public_url` has no final slash."""
 
     public_url: str
+    pin_limits: PinLimits = PIN_LIMITS
 
 
 class PlivoAPI:
@@ -226,7 +228,9 @@ class PlivoAPI:
             wanted, account, subaccount_id=subaccount_id, has_geomatch=has_geomatch
         )
         now = self._clock.now()
-        outcome = await self._store.write(create_masking_session, account, new, now)
+        outcome = await self._store.write(
+            create_masking_session, account, new, now, self._settings.pin_limits
+        )
         match outcome:
             case SessionCreated():
                 return account, outcome, now

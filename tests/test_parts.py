@@ -1,0 +1,92 @@
+"""The parts of a process get from the settings what they are built from."""
+
+from pathlib import Path
+
+import pytest
+
+from maskline.config import Settings, load_settings
+from maskline.core.masking import PinSettings
+from maskline.core.pin import PIN_LIMITS, PinLimits, TryLimit
+from maskline.core.routing import AskPin, PinLocked, PinWrong, decide_route
+from maskline.core.secret import Secret
+from maskline.engine.media_types import Family
+from maskline.errors import ConfigError
+from maskline.outbound.types import OutboundFailed, OutboundLimits, OutboundRefused
+from maskline.parts import build_store, engine_settings, open_outbound, open_recordings, pin_limits
+from maskline.recordings.storage_local import LocalStorage
+from maskline.store.engine import Store
+from maskline.store.thread import StoreThreads
+from tests.world import World, person, virtual
+
+
+def settings_of(directory: Path, **flags: object) -> Settings:
+    return load_settings(flags={"data_dir": directory, **flags})
+
+
+def test_limits_of_guessing_are_settings(tmp_path: Path) -> None:
+    """All four, and as documented where nothing is set."""
+    assert pin_limits(settings_of(tmp_path)) == PIN_LIMITS
+    flags = {
+        "pin_caller_tries_max": 1,
+        "pin_caller_window_s": 2,
+        "pin_number_tries_max": 3,
+        "pin_number_window_s": 4,
+    }
+    assert pin_limits(settings_of(tmp_path, **flags)) == PinLimits(
+        caller=TryLimit(1, 2), number=TryLimit(3, 4)
+    )
+
+
+async def test_store_of_the_switch_counts_by_the_settings(tmp_path: Path, store: Store) -> None:
+    """With one wrong PIN allowed the second try is not looked at, though the PIN is right."""
+    world = World(store)
+    pin = PinSettings(first=Secret("4711"), second=Secret("4712"))
+    world.create(1, 2, pin=pin)
+    threads = StoreThreads(store)
+    switch_store = build_store(settings_of(tmp_path, pin_caller_tries_max=1), threads)
+    try:
+        facts = await switch_store.route(virtual(0), person(9), world.now)
+        asked = decide_route(facts, person(9), world.now)
+        assert isinstance(asked, AskPin)
+        outcomes = [
+            await switch_store.check_pin(virtual(0), person(9), Secret(keys), asked.dialogue, world.now)
+            for keys in ("1111", "4711")
+        ]
+    finally:
+        await threads.close()
+    assert outcomes == [PinWrong(), PinLocked()]
+
+
+def test_relay_has_an_address_for_each_family(tmp_path: Path) -> None:
+    """Bound and announced addresses are paired by their IP version; everything it writes is in the data directory."""
+    flags = {"rtp_bind": "127.0.0.1,::1", "rtp_advertise": "192.0.2.1,2001:db8::1", "calls_max": 7}
+    made = engine_settings(settings_of(tmp_path, **flags))
+    assert made.bind == {Family.V4: "127.0.0.1", Family.V6: "::1"}
+    assert made.advertise == {Family.V4: "192.0.2.1", Family.V6: "2001:db8::1"}
+    assert made.calls_max == 7
+    assert all(Path(it).is_relative_to(tmp_path) for it in (made.spool, *made.prompt_dirs))
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "flags", "expected"),
+    [
+        (False, {}, OutboundRefused),
+        (True, {}, OutboundFailed),
+        (False, {"outbound_allowed_networks": "127.0.0.0/8"}, OutboundFailed),
+    ],
+)
+async def test_only_who_may_calls_this_machine(
+    tmp_path: Path, sandbox: bool, flags: dict[str, object], expected: type[Exception]
+) -> None:
+    """Loopback is refused like any private address, but with the sandbox or by setting; then nobody listens there."""
+    limits = OutboundLimits(total_s=2.0, connect_s=1.0, read_s=1.0, response_bytes_max=10)
+    async with open_outbound(settings_of(tmp_path, **flags), sandbox=sandbox) as client:
+        with pytest.raises(expected):
+            await client.request("GET", "http://127.9.9.9:18081/", headers={}, body=None, limits=limits)
+
+
+def test_place_of_recordings_is_the_settings(tmp_path: Path) -> None:
+    """A place that is none is said before anything runs."""
+    assert isinstance(open_recordings(settings_of(tmp_path)), LocalStorage)
+    with pytest.raises(ConfigError, match="recording_storage"):
+        open_recordings(settings_of(tmp_path, recording_storage="ftp://x"))
