@@ -26,7 +26,11 @@ def test_callee_hears_its_prompt_before_the_bridge() -> None:
     order = [type(command) for command in said]
     assert order.index(do.ConnectCallee) < order.index(do.Play) < order.index(do.PrepareBridge)
     assert order.index(do.PrepareBridge) < order.index(do.AnswerCaller) < order.index(do.StartRecording)
-    assert of_type(said, do.Play) == [do.Play(Side.B, do.Prompt(PromptKind.CALLEE, PROMPTED.callee_play_url))]
+    assert of_type(said, do.Play) == [
+        do.Play(Side.B, do.Prompt(PromptKind.CALLEE, PROMPTED.callee_play_url)),
+        do.Play(Side.B, do.Prompt(PromptKind.SILENCE), repeats=True),
+    ]
+    assert do.StopPlaying(Side.B) in said[order.index(do.AnswerCaller) :]
     assert state.phase is Phase.BRIDGED
     limits = {c.timer: c.at for c in of_type(said, do.ArmTimer)}
     assert limits[Timer.LIMIT_B] - limits[Timer.LIMIT_A] == -3 * S  # B answered three seconds before A was
@@ -40,6 +44,25 @@ def test_callees_prompt_never_keeps_the_two_apart(failure: on.Event) -> None:
     state, said = run(*MET, on.CalleeReady(), failure, plan=PLANS["prompted"])
     assert state.phase is Phase.JOINING
     assert of_type(said, do.PrepareBridge)
+
+
+def test_callee_hears_nothing_of_the_caller_until_the_bridge() -> None:
+    """Between its prompt and the bridge silence plays: the session may turn out to be over (I2)."""
+    state, said = run(*GREETED, plan=PLANS["prompted"])
+    assert state.phase is Phase.JOINING
+    assert said[-2:] == [
+        do.Play(Side.B, do.Prompt(PromptKind.SILENCE), repeats=True),
+        do.PrepareBridge(),
+    ]
+    assert not of_type(said, do.StopPlaying)
+
+
+def test_ringback_that_fails_does_not_skip_the_callees_prompt() -> None:
+    """Each failure is of one prompt; the callee goes on listening to its own."""
+    failed = on.PromptFailed(PromptKind.RINGBACK, "relay", is_built_in=True)
+    state, said = run(*MET, on.CalleeReady(), failed, plan=PLANS["prompted"])
+    assert state.phase is Phase.GREETING
+    assert not of_type(said, do.PrepareBridge)
 
 
 @pytest.mark.parametrize(

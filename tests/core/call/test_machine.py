@@ -10,7 +10,7 @@ from tests.core.call.plans import ACCEPTED, CLAIMED, CONNECT, EVENTS, PATHS, PLA
 
 from maskline.core.call import commands as do
 from maskline.core.call import events as on
-from maskline.core.call.events import Timer
+from maskline.core.call.events import PromptKind, Timer
 from maskline.core.call.machine import OUT_OF_PATIENCE, TABLE, ImpossibleEventError, begin, step
 from maskline.core.call.state import Claim, Phase
 from maskline.core.call_record import Side
@@ -34,13 +34,13 @@ def test_plain_call_follows_its_ladder() -> None:
         do.RingCaller(),
         do.CancelTimer(Timer.RING),
         do.ArmTimer(Timer.STEP, START + 4 * S + 8 * S),
+        do.ArmTimer(Timer.LIMIT_B, START + 4 * S + 3600 * S),
         do.PrepareBridge(),
         do.CancelTimer(Timer.STEP),
         do.CancelTimer(Timer.WINDOW),
         do.AnswerCaller(),
-        do.SaveDialogs(),
         do.ArmTimer(Timer.LIMIT_A, START + 5 * S + 3600 * S),
-        do.ArmTimer(Timer.LIMIT_B, START + 4 * S + 3600 * S),
+        do.SaveDialogs(),
     ]
 
 
@@ -142,6 +142,58 @@ def test_bridged_call_outlives_its_session() -> None:
     assert step(bridged, on.TimerFired(Timer.WINDOW), START) == (bridged, ())
 
 
+def test_nothing_is_bridged_at_the_end_of_the_window() -> None:
+    """The session was open when it was looked at, and is over by now: its own timer may be a moment late (I2)."""
+    joining = at(Phase.JOINING)
+    state, commands = step(joining, on.BridgePrepared(), CONNECT.ends_at)
+    assert state.bridged_at is None
+    assert state.termination is not None
+    assert state.termination.reason is Reason.SESSION_ENDED
+    assert not of_type(commands, do.AnswerCaller)
+    state, _ = step(joining, on.BridgePrepared(), CONNECT.ends_at - 1)
+    assert state.phase is Phase.BRIDGED
+
+
+@pytest.mark.parametrize(("name", "phase"), [("prompted", Phase.PROMPTING), ("prompted", Phase.GREETING)])
+def test_leg_that_waits_too_long_for_the_other_has_had_its_time(name: str, phase: Phase) -> None:
+    """The limit of a leg counts from its own answer, and ends the call before the bridge too: no success then."""
+    state, said = run(*PATHS[phase][1], plan=PLANS[name])
+    limits = {command.timer: command.at for command in of_type(said, do.ArmTimer)}
+    assert state.answered_at is not None
+    assert limits[Timer.LIMIT_A] == state.answered_at + 3600 * S
+    if state.callee_answered_at is not None:
+        assert limits[Timer.LIMIT_B] == state.callee_answered_at + 3600 * S
+    ended, _ = step(state, on.TimerFired(Timer.LIMIT_A), limits[Timer.LIMIT_A])
+    assert ended.termination is not None
+    assert ended.termination.reason is Reason.TIME_LIMIT
+    assert ended.termination.result is Result.US
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase not in {Phase.FETCHING, Phase.ENDED}])
+def test_prompt_that_fails_late_changes_nothing(phase: Phase) -> None:
+    """What is told of a prompt that was cut off, or of ringback, neither ends a call nor skips another prompt."""
+    playing = {
+        Phase.PROMPTING: PromptKind.CALLER,
+        Phase.GREETING: PromptKind.CALLEE,
+        Phase.PIN_PROMPTING: PromptKind.PIN,
+        Phase.PIN_CORRECTING: PromptKind.PIN_WRONG,
+        Phase.ANNOUNCING: PromptKind.ANNOUNCEMENT,
+    }.get(phase)
+    before = at(phase)
+    for kind in PromptKind:
+        if kind is not playing and phase is not Phase.ANNOUNCING:
+            assert step(before, on.PromptFailed(kind, "timeout"), START) == (before, ())
+
+
+@pytest.mark.parametrize(
+    "phase", [Phase.DIALLING, Phase.RINGING, Phase.MEETING, Phase.GREETING, Phase.BRIDGED]
+)
+def test_prompt_that_comes_after_its_time_is_not_played(phase: Phase) -> None:
+    """The caller was put through without its prompt: that it is there now ends no call."""
+    before = at(phase)
+    assert step(before, on.PromptReady(), START) == (before, ())
+
+
 def test_other_progress_does_not_ring() -> None:
     """Only 180 and 183 of B ring A; a forwarding or a released early dialog does not."""
     dialling = at(Phase.DIALLING)
@@ -187,15 +239,13 @@ def test_every_cell_is_defined_or_refused() -> None:
     for phase, event in itertools.product(Phase, EVENTS):
         before = at(phase)
         kept = before._replace()
-        early_limit = isinstance(event, on.TimerFired) and event.timer in (Timer.LIMIT_A, Timer.LIMIT_B)
         other_leg = (
             isinstance(event, on.LegFailed | on.LegAnswered | on.LegProgressed)
             and phase in _DIALLED
             and event.side is not _DIALLED[phase]
             and not (phase is Phase.RINGING and isinstance(event, on.LegProgressed))
         )
-        is_impossible = type(event) not in TABLE[phase] or other_leg
-        if is_impossible or (early_limit and phase not in (Phase.BRIDGED, Phase.ENDED)):
+        if type(event) not in TABLE[phase] or other_leg:
             with pytest.raises(ImpossibleEventError):
                 step(before, event, START)
         else:

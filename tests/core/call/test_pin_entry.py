@@ -10,7 +10,7 @@ from maskline.core.call import events as on
 from maskline.core.call.events import PromptKind, Timer
 from maskline.core.call.joining import KEY_UP_S
 from maskline.core.call.machine import step
-from maskline.core.call.pin_entry import DIGIT_TIMEOUT_S
+from maskline.core.call.pin_entry import DIGIT_TIMEOUT_S, ENTRY_TIMEOUT_S
 from maskline.core.call.state import Phase
 from maskline.core.call_record import Side
 from maskline.core.events import EventKind
@@ -70,6 +70,18 @@ def test_longest_pin_ends_by_itself(keys: str) -> None:
     """More digits than any PIN has are not waited for."""
     _, said = run(*ASKED, *press(keys), plan=PIN)
     assert entered(said) == [keys[:PIN_LENGTH_MAX]]
+
+
+def test_nobody_holds_the_line_by_beginning_anew() -> None:
+    """However often `*` is pressed, or a key that means nothing, the entry ends after a minute."""
+    state, said = run(*ASKED, *press("*A" * 40), plan=PIN)
+    assert state.phase is Phase.PIN_COLLECTING
+    armed = [command.at for command in of_type(said, do.ArmTimer) if command.timer is Timer.STEP]
+    assert max(armed[-80:]) == START + (3 + ENTRY_TIMEOUT_S) * S
+    again = (on.TimerFired(Timer.STEP), OVER, on.TimerFired(Timer.STEP), *press("1"))
+    _, said = run(*ASKED, *press("*A" * 40), *again, plan=PIN)
+    last = of_type(said, do.ArmTimer)[-1]
+    assert last == do.ArmTimer(Timer.STEP, START + (2 + 80 + len(again) + DIGIT_TIMEOUT_S) * S)
 
 
 def test_right_pin_claims_the_session_it_names() -> None:

@@ -26,7 +26,7 @@ def test_caller_hears_its_prompt_before_anybody_is_dialled() -> None:
     state, said = run(*HEARD, on.LegProgressed(Side.B, 180), plan=PLANS["prompted"])
     order = [type(command) for command in said]
     assert order.index(do.FetchPrompt) < order.index(do.AnswerCaller) < order.index(do.Play)
-    assert order.index(do.Play) < order.index(do.SaveDialogs) < order.index(do.Originate)
+    assert order.index(do.SaveDialogs) < order.index(do.Play) < order.index(do.Originate)
     assert state.phase is Phase.RINGING
     assert not of_type(said, do.RingCaller)
     assert of_type(said, do.Play)[-1] == do.Play(Side.A, do.Prompt(PromptKind.RINGBACK), repeats=True)
@@ -110,6 +110,7 @@ def test_service_calls_the_first_party_then_the_second() -> None:
         PromptKind.CALLER,
         PromptKind.RINGBACK,
         PromptKind.CALLEE,
+        PromptKind.SILENCE,
     ]
     assert kinds_of(said) == [
         EventKind.PIN_CHECKED,
@@ -161,6 +162,20 @@ def test_what_befalls_the_first_party_is_told_as_its_own(event: on.Event, reason
     assert state.termination is not None
     assert state.termination.reason is reason
     assert [c.side for c in of_type(said, do.Originate)] == [Side.A]
+
+
+def test_order_that_finds_its_session_busy_is_an_order_in_the_books() -> None:
+    """What was refused before anybody was called is told as a call the service owed."""
+    _, said = run(on.ClaimRefused(on.ClaimRefusal.BUSY), plan=PLANS["ordered"])
+    (written,) = of_type(said, do.WriteRefusal)
+    assert written.refused.is_service_initiated
+
+
+def test_first_party_on_the_line_is_known_to_a_successor() -> None:
+    """Its dialog is kept as soon as it stands, not when the second party is dialled a long prompt later."""
+    _, said = run(CLAIMED, on.MediaOpened(), on.LegAnswered(Side.A), on.CallerReady(), plan=PLANS["ordered"])
+    assert of_type(said, do.SaveDialogs)
+    assert of_type(said, do.Originate) == [do.Originate(Side.A)]
 
 
 def test_order_that_ends_before_its_first_leg_leaves_none() -> None:

@@ -32,6 +32,13 @@ def arm(timer: Timer, now: int, seconds: float) -> do.ArmTimer:
     return do.ArmTimer(timer, now + round(seconds * US_PER_S))
 
 
+def limit(state: CallState, side: Side, answered_at: int) -> do.ArmTimer:
+    """Bound a leg that was answered then: its time runs whether or not the other side is there yet."""
+    assert state.connect is not None
+    timer = Timer.LIMIT_A if side is Side.A else Timer.LIMIT_B
+    return do.ArmTimer(timer, answered_at + state.connect.call_time_limit_s * US_PER_S)
+
+
 def report(state: CallState, kind: EventKind, now: int, **facts: EventValue) -> tuple[do.Command, ...]:
     """Tell of a step, if anybody listens."""
     asked = state.connect or state.plan.dialogue

@@ -136,6 +136,7 @@ def _refusal(state: CallState, termination: Termination, now: int) -> RefusedCal
         ended_at=now,
         termination=termination,
         answered_at=state.answered_at,
+        is_service_initiated=plan.is_service_initiated,
     )
 
 

@@ -27,6 +27,7 @@ class PromptKind(StrEnum):
     PIN_WRONG = "pin-wrong"
     ANNOUNCEMENT = "announcement"  # to a caller who is not put through
     RINGBACK = "ringback"  # while the callee's phone rings and the caller's leg stands already
+    SILENCE = "silence"  # to a callee that is not joined yet, so that it does not hear the caller
 
 
 class ClaimRefusal(StrEnum):

@@ -11,12 +11,13 @@ from maskline.core.call.common import (
     Step,
     arm,
     check_side,
+    limit,
     report,
     tell,
 )
 from maskline.core.call.ending import end_for
 from maskline.core.call.events import PromptKind, Timer
-from maskline.core.call.setup import heard_of, limit_at
+from maskline.core.call.setup import heard_of
 from maskline.core.call.state import CallState, Phase
 from maskline.core.call_record import Side
 from maskline.core.events import EventKind
@@ -51,12 +52,18 @@ def callee_answered(state: CallState, event: on.LegAnswered, now: int) -> Step:
     check_side(state, event.side, Side.B)
     assert state.connect is not None
     answered = state._replace(callee_answered_at=now, target_count_left=0)
-    told = tell(answered, EventKind.PARTY_ANSWERED, Side.B, now)
-    patience = arm(Timer.STEP, now, STEP_TIMEOUT_S)
-    if state.connect.callee_play_url:
-        meeting = answered._replace(phase=Phase.MEETING)
-        return meeting, (CANCEL[Timer.RING], patience, do.ConnectCallee(), *told)
-    return answered._replace(phase=Phase.JOINING), (CANCEL[Timer.RING], patience, do.PrepareBridge(), *told)
+    phase, then = (
+        (Phase.MEETING, do.ConnectCallee())
+        if state.connect.callee_play_url
+        else (Phase.JOINING, do.PrepareBridge())
+    )
+    return answered._replace(phase=phase), (
+        CANCEL[Timer.RING],
+        arm(Timer.STEP, now, STEP_TIMEOUT_S),
+        limit(state, Side.B, now),
+        then,
+        *tell(answered, EventKind.PARTY_ANSWERED, Side.B, now),
+    )
 
 
 def callee_ready(state: CallState, _event: on.CalleeReady, now: int) -> Step:
@@ -68,21 +75,28 @@ def callee_ready(state: CallState, _event: on.CalleeReady, now: int) -> Step:
 
 
 def callee_greeted(state: CallState, _event: object, now: int) -> Step:
-    """B heard its prompt."""
-    return state._replace(phase=Phase.JOINING), (arm(Timer.STEP, now, STEP_TIMEOUT_S), do.PrepareBridge())
+    """B heard its prompt; until the bridge it hears nothing, not A either."""
+    return state._replace(phase=Phase.JOINING), (
+        arm(Timer.STEP, now, STEP_TIMEOUT_S),
+        do.Play(Side.B, do.Prompt(PromptKind.SILENCE), repeats=True),
+        do.PrepareBridge(),
+    )
 
 
 def callee_not_greeted(state: CallState, event: on.PromptFailed, now: int) -> Step:
     """B's prompt could not be played: it is skipped and reported."""
+    if event.prompt is not PromptKind.CALLEE:
+        return state, ()
     told = report(state, EventKind.PROMPT_FAILED, now, prompt=event.prompt.value, failure=event.failure)
     joining, commands = callee_greeted(state, event, now)
     return joining, (*told, *commands)
 
 
 def bridge_prepared(state: CallState, _event: on.BridgePrepared, now: int) -> Step:
-    """Both are there and the session stands: join them."""
-    assert state.callee_answered_at is not None
+    """Both are there and the session stood a moment ago: join them, if it is not over by now."""
     assert state.connect is not None
+    if now >= state.window_ends_at:  # its timer is due as well, but may come a moment later
+        return end_for(state, now, Reason.SESSION_ENDED)
     answered_at = now if state.answered_at is None else state.answered_at
     bridged = state._replace(
         phase=Phase.BRIDGED, bridged_at=now, answered_at=answered_at, is_ringback_on=False
@@ -90,14 +104,13 @@ def bridge_prepared(state: CallState, _event: on.BridgePrepared, now: int) -> St
     commands: list[do.Command] = [CANCEL[Timer.STEP], CANCEL[Timer.WINDOW]]
     if state.answered_at is None:
         commands.append(do.AnswerCaller())
+        commands.append(limit(state, Side.A, now))
         commands += tell(bridged, EventKind.PARTY_ANSWERED, Side.A, now)
     if state.is_ringback_on:
         commands.append(do.StopPlaying(Side.A))
-    commands += (
-        do.SaveDialogs(),
-        do.ArmTimer(Timer.LIMIT_A, limit_at(answered_at, state)),
-        do.ArmTimer(Timer.LIMIT_B, limit_at(state.callee_answered_at, state)),
-    )
+    if state.connect.callee_play_url:
+        commands.append(do.StopPlaying(Side.B))
+    commands.append(do.SaveDialogs())
     if state.connect.is_recorded:
         commands.append(do.StartRecording())
     if state.plan.dialogue is not None:

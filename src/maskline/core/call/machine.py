@@ -14,12 +14,13 @@ The table at the end is the whole machine: a pair (phase, event) that is not in 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import assert_never
 
 from maskline.core.call import commands as do
 from maskline.core.call import events as on
 from maskline.core.call.common import Handler, ImpossibleEventError, Step
-from maskline.core.call.ending import RETRY_AFTER_S, end_for, leg_ended, released, settle_claim
+from maskline.core.call.ending import RETRY_AFTER_S, end, end_for, leg_ended, released, settle_claim
 from maskline.core.call.events import Timer
 from maskline.core.call.joining import (
     bridge_prepared,
@@ -62,7 +63,7 @@ from maskline.core.call.setup import (
 )
 from maskline.core.call.state import CallState, Phase
 from maskline.core.call_record import Side
-from maskline.core.termination import Reason
+from maskline.core.termination import Reason, Result, Termination, terminate
 
 __all__ = ["RETRY_AFTER_S", "TABLE", "ImpossibleEventError", "begin", "step"]
 
@@ -95,11 +96,15 @@ def _timer_fired(state: CallState, event: on.TimerFired, now: int) -> Step:
         case Timer.WINDOW:
             return (state, ()) if state.phase is Phase.BRIDGED else end_for(state, now, Reason.SESSION_ENDED)
         case Timer.LIMIT_A | Timer.LIMIT_B:
-            if state.phase is not Phase.BRIDGED:
-                raise ImpossibleEventError(f"{event.timer} before the bridge")
-            return end_for(state, now, Reason.TIME_LIMIT)
+            return end(state, now, _time_limit(state))
         case _:
             assert_never(event.timer)
+
+
+def _time_limit(state: CallState) -> Termination:
+    """A leg has had its time; where the two were never joined, that is no success."""
+    reached = terminate(Reason.TIME_LIMIT)
+    return reached if state.phase is Phase.BRIDGED else replace(reached, result=Result.US)
 
 
 def _overdue(state: CallState, now: int) -> Step:
@@ -187,11 +192,12 @@ _WITH_MEDIA: Mapping[type, Handler] = {
     on.MediaLost: _media_lost,
     on.DigitPressed: _ignore,  # outside a PIN dialogue keys mean nothing to us
     on.PromptFinished: _ignore,
+    on.PromptFailed: _ignore,  # one that was cut off already; or ringback, for which silence does as well
 }
 _WITH_LEG_B: Mapping[type, Handler] = {
     **_WITH_MEDIA,
     on.LegProgressed: _ignore,  # rang before, or a fork still rings
-    on.PromptFailed: _ignore,  # the ringback tone: silence does as well
+    on.PromptReady: _ignore,  # A's prompt, which was not waited for any longer
 }
 
 TABLE: Mapping[Phase, Mapping[type, Handler]] = {

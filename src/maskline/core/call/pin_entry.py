@@ -7,7 +7,7 @@ from typing import Final
 
 from maskline.core.call import commands as do
 from maskline.core.call import events as on
-from maskline.core.call.common import PROMPT_TIMEOUT_S, STEP_TIMEOUT_S, Step, arm, report
+from maskline.core.call.common import PROMPT_TIMEOUT_S, STEP_TIMEOUT_S, US_PER_S, Step, arm, limit, report
 from maskline.core.call.ending import end_for
 from maskline.core.call.events import PinRefusal, PromptKind, Timer
 from maskline.core.call.state import CallState, Claim, Phase
@@ -19,6 +19,8 @@ from maskline.core.termination import Reason
 
 DIGIT_TIMEOUT_S: Final = 5
 """Between two digits, and from the end of the prompt to the first."""
+ENTRY_TIMEOUT_S: Final = 60
+"""For one PIN, however often it is begun anew: nobody holds a line by pressing `*`."""
 _PROMPTS: Final = {PromptKind.PIN: Phase.PIN_PROMPTING, PromptKind.PIN_WRONG: Phase.PIN_CORRECTING}
 
 
@@ -36,6 +38,8 @@ def _play(state: CallState, prompt: do.Prompt, now: int) -> Step:
 def pin_prompt_failed(state: CallState, event: on.PromptFailed, now: int) -> Step:
     """The session's own prompt cannot be played: ours takes its place; without that one the dialogue goes on mute."""
     assert state.plan.dialogue is not None
+    if _PROMPTS.get(event.prompt) is not state.phase:
+        return state, ()
     told = report(state, EventKind.PROMPT_FAILED, now, prompt=event.prompt.value, failure=event.failure)
     is_asking = state.phase is Phase.PIN_PROMPTING
     url = state.plan.dialogue.prompt_url if is_asking else state.plan.dialogue.incorrect_url
@@ -50,7 +54,13 @@ def pin_prompt_failed(state: CallState, event: on.PromptFailed, now: int) -> Ste
 
 def await_digits(state: CallState, _event: object, now: int) -> Step:
     """The prompt is over and nothing was pressed yet."""
-    return state._replace(phase=Phase.PIN_COLLECTING), (arm(Timer.STEP, now, DIGIT_TIMEOUT_S),)
+    return _collecting(state, now), (arm(Timer.STEP, now, DIGIT_TIMEOUT_S),)
+
+
+def _collecting(state: CallState, now: int) -> CallState:
+    if state.phase is Phase.PIN_COLLECTING:
+        return state
+    return state._replace(phase=Phase.PIN_COLLECTING, entry_ends_at=now + ENTRY_TIMEOUT_S * US_PER_S)
 
 
 def digit_pressed(state: CallState, event: on.DigitPressed, now: int) -> Step:
@@ -60,11 +70,12 @@ def digit_pressed(state: CallState, event: on.DigitPressed, now: int) -> Step:
     if state.phase is Phase.PIN_PROMPTING:
         silence = (do.StopPlaying(Side.A),)
     digits = "" if key == "*" else state.digits + (key if key in "0123456789" else "")
-    collecting = state._replace(phase=Phase.PIN_COLLECTING, digits=digits)
+    collecting = _collecting(state, now)._replace(digits=digits)
     if key == "#" or len(digits) >= PIN_LENGTH_MAX:
         after, commands = entered(collecting, now)
         return after, (*silence, *commands)
-    return collecting, (*silence, arm(Timer.STEP, now, DIGIT_TIMEOUT_S))
+    patience = do.ArmTimer(Timer.STEP, min(now + DIGIT_TIMEOUT_S * US_PER_S, collecting.entry_ends_at))
+    return collecting, (*silence, patience)
 
 
 def entered(state: CallState, now: int) -> Step:
@@ -78,7 +89,10 @@ def entered(state: CallState, now: int) -> Step:
 def pin_accepted(state: CallState, event: on.PinAccepted, now: int) -> Step:
     """The PIN opens a session: from here the call goes on as for one who needed none."""
     connect = event.connect
-    known = state._replace(phase=Phase.CLAIMING, connect=connect, claim=Claim.ASKED)
+    assert state.answered_at is not None
+    known = state._replace(
+        phase=Phase.CLAIMING, connect=connect, claim=Claim.ASKED, window_ends_at=connect.ends_at
+    )
     told = report(
         known,
         EventKind.PIN_CHECKED,
@@ -90,6 +104,7 @@ def pin_accepted(state: CallState, event: on.PinAccepted, now: int) -> Step:
     return known, (
         do.ArmTimer(Timer.WINDOW, connect.ends_at),
         arm(Timer.STEP, now, STEP_TIMEOUT_S),
+        limit(known, Side.A, state.answered_at),
         do.ClaimSession(),
         *told,
     )

@@ -9,10 +9,10 @@ from maskline.core.call.common import (
     FETCH_TIMEOUT_S,
     PROMPT_TIMEOUT_S,
     STEP_TIMEOUT_S,
-    US_PER_S,
     Step,
     arm,
     check_side,
+    limit,
     report,
     tell,
 )
@@ -44,7 +44,11 @@ def begin(plan: CallPlan) -> Step:
     if plan.connect is None:
         return CallState(plan=plan, phase=Phase.OPENING, has_media=True), (patience, do.OpenMedia())
     state = CallState(
-        plan=plan, connect=plan.connect, claim=Claim.ASKED, has_leg_a=not plan.is_service_initiated
+        plan=plan,
+        connect=plan.connect,
+        claim=Claim.ASKED,
+        has_leg_a=not plan.is_service_initiated,
+        window_ends_at=plan.connect.ends_at,
     )
     return state, (do.ArmTimer(Timer.WINDOW, plan.connect.ends_at), patience, do.ClaimSession())
 
@@ -55,9 +59,9 @@ def begin(plan: CallPlan) -> Step:
 def claimed(state: CallState, event: on.CallClaimed, now: int) -> Step:
     """The session is ours."""
     assert state.connect is not None
-    held = state._replace(claim=Claim.HELD)
+    held = state._replace(claim=Claim.HELD, window_ends_at=event.window_ends_at)
     moved: tuple[do.Command, ...] = ()
-    if event.window_ends_at != state.connect.ends_at:
+    if event.window_ends_at != state.window_ends_at:
         moved = (do.ArmTimer(Timer.WINDOW, event.window_ends_at),)
     if state.connect.pin is PinStanding.AUTHORIZED:
         moved += report(held, EventKind.PIN_CHECKED, now, result="authorized", attempt=0)
@@ -138,8 +142,11 @@ def _without_prompt(state: CallState, now: int) -> Step:
 def _answer_early(state: CallState, now: int) -> Step:
     """Answer A before B is dialled; nothing is played until A's ACK, so that no word is lost."""
     answering = state._replace(phase=Phase.ANSWERING, answered_at=now)
-    told = tell(answering, EventKind.PARTY_ANSWERED, Side.A, now) if state.connect is not None else ()
-    return answering, (CANCEL[Timer.STEP], do.AnswerCaller(), *told)
+    commands = (CANCEL[Timer.STEP], do.AnswerCaller())  # the user agent does not wait for an ACK for ever
+    if state.connect is None:
+        return answering, commands
+    told = tell(answering, EventKind.PARTY_ANSWERED, Side.A, now)
+    return answering, (*commands, limit(state, Side.A, now), *told)
 
 
 def caller_ready(state: CallState, _event: on.CallerReady, now: int) -> Step:
@@ -157,11 +164,13 @@ def caller_ready(state: CallState, _event: on.CallerReady, now: int) -> Step:
 
 def _greet_caller(state: CallState, now: int) -> Step:
     """A is on the line with its session claimed: play its prompt, else dial B."""
+    save = do.SaveDialogs()  # from now on a successor must be able to let A go
     prompt = _prompt_for_caller(state)
     if prompt is None:
-        return _dial_callee(state, now)
+        dialling, commands = _dial_callee(state, now)
+        return dialling, (save, *commands)
     prompting = state._replace(phase=Phase.PROMPTING)
-    return prompting, (arm(Timer.STEP, now, PROMPT_TIMEOUT_S), do.Play(Side.A, prompt))
+    return prompting, (save, arm(Timer.STEP, now, PROMPT_TIMEOUT_S), do.Play(Side.A, prompt))
 
 
 def caller_prompted(state: CallState, _event: object, now: int) -> Step:
@@ -171,7 +180,7 @@ def caller_prompted(state: CallState, _event: object, now: int) -> Step:
 
 def caller_not_prompted(state: CallState, event: on.PromptFailed, now: int) -> Step:
     """A's prompt could not be played: it is skipped and reported."""
-    return prompt_missing(state, event, now)
+    return prompt_missing(state, event, now) if event.prompt is PromptKind.CALLER else (state, ())
 
 
 def announced(state: CallState, _event: object, now: int) -> Step:
@@ -184,10 +193,7 @@ def announced(state: CallState, _event: object, now: int) -> Step:
 
 
 def _dial_callee(state: CallState, now: int) -> Step:
-    dialling, commands = _dial(state._replace(phase=Phase.DIALLING, has_leg_b=True), Side.B, now)
-    if state.answered_at is None:
-        return dialling, commands
-    return dialling, (do.SaveDialogs(), *commands)  # A is on the line: a successor must be able to let it go
+    return _dial(state._replace(phase=Phase.DIALLING, has_leg_b=True), Side.B, now)
 
 
 def _dial(state: CallState, side: Side, now: int) -> Step:
@@ -226,6 +232,7 @@ def caller_answered(state: CallState, event: on.LegAnswered, now: int) -> Step:
     return answering, (
         CANCEL[Timer.RING],
         arm(Timer.STEP, now, STEP_TIMEOUT_S),
+        limit(state, Side.A, now),
         do.ConnectCaller(),
         *tell(answering, EventKind.PARTY_ANSWERED, Side.A, now),
     )
@@ -262,9 +269,3 @@ def target_timed_out(state: CallState, now: int) -> Step:
 def _try_next(state: CallState, side: Side, now: int) -> Step:
     after = state._replace(target_count_left=state.target_count_left - 1)
     return after, (_target_patience(after, now), do.Originate(side))
-
-
-def limit_at(answered_at: int, state: CallState) -> int:
-    """When a leg answered then has reached its time limit."""
-    assert state.connect is not None
-    return answered_at + state.connect.call_time_limit_s * US_PER_S

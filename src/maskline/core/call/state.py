@@ -90,7 +90,9 @@ class CallState(NamedTuple):
     has_leg_b: bool = False
     released: frozenset[Side] = frozenset()
     target_count_left: int = 0  # targets not yet tried for the leg being dialled
+    window_ends_at: int = 0  # of the session, as read last
     digits: str = ""
+    entry_ends_at: int = 0  # of the PIN being entered, however slowly
     wrong_pin_count: int = 0
     is_locked_out: bool = False
     is_ringback_on: bool = False
