@@ -28,7 +28,7 @@ START_TIMEOUT_S = 10.0
 # announce, or the relay takes it for somebody else's.
 CONFIG = """\
 poll_method epoll
-sip_listen {host}:5060
+sip_listen {sip_address}
 net_interface 127.0.0.1
 audio_source aufile,{directory}/say.wav
 audio_player aubridge,{name}
@@ -144,13 +144,19 @@ def baresip(
     account: str,
     ports: tuple[int, int],
     tone_hz: int,
+    sip_address: tuple[str, int] | None = None,
     more_config: str = "",
 ) -> Iterator[Baresip]:
-    """Run a phone at `host` with one account, saying a tone of `tone_hz`."""
+    """Run a phone at `host` with one account, saying a tone of `tone_hz`.
+
+    Its SIP is at `host` too, unless `sip_address` says otherwise; its TLS has the next higher port.
+    """
+    sip_host, sip_port = sip_address or (host, 5060)
     directory.mkdir()
     write_tone(directory / "say.wav", tone_hz)
     config = CONFIG.format(
         host=host,
+        sip_address=f"{sip_host}:{sip_port}",
         directory=directory,
         name=directory.name,
         ports=f"{ports[0]}-{ports[1]}",
