@@ -199,6 +199,7 @@ class Ground:
         call_time_limit_s: int | None = None,
         age_s: int = 0,
         expires_in_s: int = 600,
+        callback_url: str | None = None,
     ) -> MaskingSession:
         """Let the carrier's two subscribers (or two other numbers) reach each other on its first number."""
         new = NewMaskingSession(
@@ -207,6 +208,7 @@ class Ground:
             expires_in_s=expires_in_s,
             ring_timeout_s=ring_timeout_s,
             call_time_limit_s=call_time_limit_s,
+            callback_url=callback_url,
             is_geomatched=False,
         )
         created = self.store.run(create_masking_session, carrier.account, new, now_us() - age_s * 1_000_000)

@@ -21,7 +21,6 @@ from tests.interop.secrets_of import Party
 from tests.interop.stage import Stage, check_tells_nothing
 from tests.interop.talk import PORT_A, PORT_B, TONE_A_HZ, TONE_B_HZ
 from tests.interop.voice import voice
-from tests.interop.waiting import wait_for
 from tests.interop.wire import not_allowed
 
 TLS_PORT: Final = 5061
@@ -170,7 +169,7 @@ def test_a_phone_calls_another(site: Site, phones: tuple[Baresip, Baresip]) -> N
     caller, callee = phones
     carrier = site.named
     site.ground.add_session(carrier)
-    caller.command("dial", f"sip:{carrier.virtual}@{site.address[0]}:{TLS_PORT};transport=tls")
+    caller.command("dial", f"sip:{carrier.virtual}@{site.address[0]}:{TLS_PORT}")
     caller.wait_for_event("CALL_ESTABLISHED")
     assert carrier.virtual in callee.wait_for_event("CALL_ESTABLISHED")["peeruri"]
     assert not has_plain_sip(site.phone_address)
