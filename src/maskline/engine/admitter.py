@@ -141,6 +141,7 @@ class Admitter:
         *,
         session_id: str | None = None,
         role: Role | None = None,
+        is_service_initiated: bool = False,
     ) -> None:
         now = self._context.clock.now_us()
         refused = RefusedCall(
@@ -153,6 +154,7 @@ class Admitter:
             started_at=now,
             ended_at=now,
             termination=terminate(reason),
+            is_service_initiated=is_service_initiated,
         )
         self._context.runner.run(self._context.store.record_refusal(refused), _report_failure)
 
@@ -175,6 +177,7 @@ class Admitter:
                 reason or Reason.CARRIER_UNREACHABLE,
                 session_id=connect.session_id,
                 role=connect.caller_role,
+                is_service_initiated=True,
             )
             return
         plan = self._plan(connect, order.first, len(targets), is_service_initiated=True)
