@@ -6,13 +6,13 @@ from maskline.parts import Service
 
 def render_banner(service: Service) -> str:
     """What an operator wants to see first; with the sandbox, what to type next."""
-    host, port = service.http_address
-    lines = [f"Maskline   http://{host}:{port}   SIP {Address(*service.sip_address)}"]
+    base = f"http://{Address(*service.http_address)}"
+    lines = [f"Maskline   {base}   SIP {Address(*service.sip_address)}"]
     account = service.account
     if account is None or service.sandbox_address is None:
         return lines[0]
     token = account.token.reveal()
-    url = f"http://{host}:{port}/v1/Account/{account.auth_id}/Masking/Session/"
+    url = f"{base}/v1/Account/{account.auth_id}/Masking/Session/"
     body = '{"first_party": "+919812300001", "second_party": "+919812300002"}'
     return "\n".join(
         (
