@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import Final
 
 from tests.certificates import Certificate
@@ -55,11 +56,11 @@ class Hand:
     heard: list[SIPText] = field(default_factory=list)
     _buffer: bytes = b""
 
-    def dial(self, user: str, dialled: str, *, sdp: bytes = b"", call: str = "byhand") -> HandDialog:
+    def dial(self, user: str, dialled: str, *, sdp: bytes = b"") -> HandDialog:
         """Send an INVITE from one user to another."""
         host, port = self.connection.getpeername()
         to = f"sip:{dialled}@{host}:{port}"
-        dialog = HandDialog(user, to, call, uri=f"{to};transport=tls")
+        dialog = HandDialog(user, to, token_hex(8), uri=f"{to};transport=tls")
         self.say(dialog, "INVITE", 1, sdp)
         return dialog
 

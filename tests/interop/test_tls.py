@@ -1,7 +1,5 @@
 """Whole calls over TLS: with an independent phone, and with a caller written by hand on Python's own ssl."""
 
-import socket
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +9,9 @@ from maskline.sip import events as on
 from tests.certificates import Certificate, make_authority, make_certificate
 from tests.interop.agent import Agent, agent
 from tests.interop.baresip import Baresip, baresip
+from tests.interop.hand import connect
 
 PHONE_NAME = "phone.example"
-TIMEOUT_S = 5.0
 
 
 @pytest.fixture(scope="module")
@@ -94,81 +92,17 @@ def test_a_phone_by_another_name_is_not_called(
     assert "CALL_INCOMING" not in {event["type"] for event in phone.events()}
 
 
-CALL = """\
-{method} sip:us@{host} SIP/2.0
-Via: SIP/2.0/TLS {local}:{port};branch=z9hG4bK{branch};rport
-From: <sip:hand@{local}>;tag=hand
-To: <sip:us@{host}>{to_tag}
-Call-ID: by-hand
-CSeq: {seq} {method}
-Contact: <sip:hand@{local}:{port};transport=tls>
-Max-Forwards: 70
-Content-Length: 0
-
-"""
-
-
-class Hand:
-    """A caller written by hand: it says what it is told to and reads one message at a time."""
-
-    def __init__(self, connection: ssl.SSLSocket) -> None:
-        self._connection = connection
-        self._buffer = b""
-        self.tag = ""
-
-    def say(self, method: str, seq: int, branch: str) -> None:
-        """Send a request."""
-        local, port = self._connection.getsockname()
-        text = CALL.format(
-            method=method,
-            host=self._connection.getpeername()[0],
-            local=local,
-            port=port,
-            branch=branch,
-            to_tag=f";tag={self.tag}" if self.tag else "",
-            seq=seq,
-        )
-        self._connection.sendall(text.replace("\n", "\r\n").encode())
-
-    def hear(self) -> bytes:
-        """Read a message."""
-        while b"\r\n\r\n" not in self._buffer:
-            self._read()
-        head, _, rest = self._buffer.partition(b"\r\n\r\n")
-        (length,) = (
-            int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length")
-        )
-        while len(rest) < length:
-            self._read()
-            rest = self._buffer.partition(b"\r\n\r\n")[2]
-        self._buffer = rest[length:]
-        return head
-
-    def _read(self) -> None:
-        data = self._connection.recv(65_536)
-        assert data, "the connection stays"
-        self._buffer += data
-
-
 def test_a_call_by_hand(ours: Agent, authority: Certificate) -> None:
     """Via and Contact of our answers name TLS; the call goes from INVITE to BYE."""
-    context = ssl.create_default_context(cafile=authority.cert_path)
     host = ours.address[0]
-    with (
-        socket.create_connection((host, 5061), timeout=TIMEOUT_S) as plain,
-        context.wrap_socket(plain, server_hostname=host) as connection,
-    ):
-        assert connection.version() == "TLSv1.3"
-        hand = Hand(connection)
-        hand.say("INVITE", 1, "one")
-        assert hand.hear().startswith(b"SIP/2.0 180 ")
-        answer = hand.hear().decode()
-        assert answer.startswith("SIP/2.0 200 ")
-        assert f"Contact: <sip:{host}:5061;transport=tls>" in answer
-        assert "Via: SIP/2.0/TLS " in answer
-        hand.tag = next(line for line in answer.split("\r\n") if line.startswith("To:")).partition("tag=")[2]
-        hand.say("ACK", 1, "two")
+    with connect((host, 5061), authority) as hand:
+        assert hand.connection.version() == "TLSv1.3"
+        dialog = hand.dial("hand", "us")
+        answer = hand.hear_answer(dialog)
+        assert hand.heard[0].status == 180
+        assert answer.header("Contact") == f"<sip:{host}:5061;transport=tls>"
+        assert answer.header("Via").startswith("SIP/2.0/TLS ")
         ours.event(on.Acknowledged)
-        hand.say("BYE", 2, "three")
-        assert hand.hear().startswith(b"SIP/2.0 200 ")
+        hand.say(dialog, "BYE", 2)
+        hand.hear(method="BYE", status=200)
     ours.event(on.Released)
