@@ -77,6 +77,15 @@ async def test_failures_are_told_in_words() -> None:
     assert await player.fetch(do.Prompt(PromptKind.PIN)) == on.PromptReady()
 
 
+@pytest.mark.parametrize("kind", sorted(set(PromptKind) - {PromptKind.CALLER, PromptKind.CALLEE}))
+async def test_what_needs_no_url_can_be_played_without_one(kind: PromptKind) -> None:
+    """Every prompt but the parties' own comes with the service, in the codec of the leg."""
+    player = await make_player()
+    failed = await player.play(do.Play(Side.A, do.Prompt(kind)), player.begin(Side.A))
+    assert failed is None
+    assert playing(player) is not None
+
+
 class SlowPrompts(FakePrompts):
     """Fetches nothing before it is let."""
 

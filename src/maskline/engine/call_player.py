@@ -4,6 +4,7 @@ Getting a prompt takes time, and a call does not wait for it to change its mind:
 comes back for one that was replaced or stopped is thrown away.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +23,8 @@ BUILT_IN: Final = {
     PromptKind.PIN_WRONG: BuiltIn.PIN_WRONG,
     PromptKind.ANNOUNCEMENT: BuiltIn.NOT_IN_SERVICE,
     PromptKind.RINGBACK: BuiltIn.RINGBACK,
+    PromptKind.SILENCE: BuiltIn.SILENCE,
+    PromptKind.SILENCE: BuiltIn.SILENCE,
 }
 INFO_TYPES: Final = frozenset({"application/dtmf-relay", "application/dtmf"})
 _KEYS: Final = frozenset("0123456789*#ABCD")
@@ -59,46 +62,39 @@ class CallPlayer:
         self._tags[side] = tag = f"p{self._tag_count}"
         return tag
 
+    def end(self, side: Side) -> None:
+        """End the turn on a side: what is still to be played there is not wanted any more."""
+        self._tags.pop(side, None)
+
     async def play(self, command: do.Play, tag: str) -> on.Event | None:
         """Play under `tag`, got from `begin`; None when it plays, or is not wanted any more."""
         side, prompt = command.side, command.prompt
         failure = "relay"
         try:
-            if side is Side.B:
-                await self._hush(side, tag)
             file = await self._file(side, prompt)
-            if self._tags.get(side) != tag:
-                return None
-            await self.relay.play(self.call_id, side, file, tag=tag, repeats=command.repeats)
+            if self._tags.get(side) == tag:
+                await self.relay.play(self.call_id, side, file, tag=tag, repeats=command.repeats)
+            return None
         except PromptUnavailable as error:
             failure = error.failure.value
         except _NoCodec:
             failure = "codec"
         except RelayError:
             pass
-        else:
-            return None
         if self._tags.get(side) != tag:
             return None
-        await self.stop(side)
+        self.end(side)
         return on.PromptFailed(prompt.kind, failure, is_built_in=not prompt.url)
 
-    async def _hush(self, side: Side, tag: str) -> None:
-        """Play silence until there is something better: A, who thinks it rings, is not to be heard meanwhile."""
-        codec = self.media.prompt_codec(side)
-        if codec is None:
-            raise _NoCodec
-        silence = await self.prompts.built_in(BuiltIn.SILENCE, codec)
-        if self._tags.get(side) == tag:
-            await self.relay.play(self.call_id, side, silence, tag=tag, repeats=True)
+    async def hush(self, side: Side) -> None:
+        """Let a side that cannot be played to yet hear silence from its first moment, not the other side."""
+        # Without it there is nothing to be played in, or nobody to play it: the prompt itself will tell.
+        await self.play(do.Play(side, do.Prompt(PromptKind.SILENCE), repeats=True), self.begin(side))
 
-    async def stop(self, side: Side) -> None:
-        """Play nothing there any more. A call without a relay plays nothing anyhow."""
-        self._tags.pop(side, None)
-        try:
+    async def silence(self, side: Side) -> None:
+        """Let a side hear the other again. A call without a relay plays nothing anyhow."""
+        with suppress(RelayError):
             await self.relay.stop_playing(self.call_id, side)
-        except RelayError:
-            return
 
     def finished(self, side: Side, tag: str) -> on.Event | None:
         """A prompt came to its end; None for one that is not the current one."""
