@@ -130,19 +130,25 @@ def test_wrong_pins_end_the_call(stage: Stage, client: Client, web: Web, voices:
 
 
 def test_generated_pins_open_the_session(stage: Stage, client: Client, web: Web, voices: Voices) -> None:
-    """The PINs the service made are in its answer, differ, and work; the built-in prompt asks for them."""
-    changes = dict.fromkeys(("first_party_pin", "second_party_pin", "pin_prompt_play"))
+    """The PINs the service made are in its answer, differ, and work; ours asks where the session's prompt is gone."""
+    changes = {"first_party_pin": None, "second_party_pin": None, "pin_prompt_play": web.missing()}
     session = client.create(**pin_fields(web, generate_pin=True, generate_pin_length=6, **changes))
     pins = session["first_party_pin"], session["second_party_pin"]
     assert [len(str(pin)) for pin in pins] == [6, 6]
     assert pins[0] != pins[1]
     talk = begin_talk(stage, voices, caller=STRANGER)
     talk.wait_for_caller()
-    wait_for(talk.a.samples, 3.0, "a prompt is heard")
+    wait_for(talk.a.is_addressed, 3.0, "a prompt is heard")
     talk.a.press(f"{pins[1]}#")
     assert called_number(stage, talk.wait_for_callee().start_line) == "first"
     talk.wait_until_joined()
     talk.hang_up()
+    failed = [
+        facts
+        for kind, facts in read_events(stage.ground, session["session_uuid"])
+        if kind == "call.prompt_failed"
+    ]
+    assert [(facts["prompt"], facts["failure"]) for facts in failed] == [("pin", "not-found")]
 
 
 def test_forced_pin_is_one_of_the_caller_s_session(

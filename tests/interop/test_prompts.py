@@ -6,8 +6,9 @@ from maskline.media.tone import ABSENT_DB, PRESENT_DB
 from tests.interop.client import Client
 from tests.interop.sounds import make_tone_file
 from tests.interop.stage import Stage
-from tests.interop.talk import TONE_A_HZ, TONE_B_HZ, begin_talk, read_events, read_times
+from tests.interop.talk import IN_PCMU, TONE_A_HZ, TONE_B_HZ, begin_talk, read_events, read_times
 from tests.interop.voice import Voice
+from tests.interop.waiting import wait_for
 from tests.interop.web import Web
 
 pytestmark = pytest.mark.sipp
@@ -95,3 +96,38 @@ def test_prompt_that_cannot_be_had_is_passed_over(
     assert talk.a.level_db(TONE_B_HZ, 0.0, heard_until_s) < ABSENT_DB
     assert stage.ground.records(stage.carrier.virtual) == [("success", "callee-hung-up")]
     talk.check_masked()
+
+
+def test_deletion_during_a_prompt_keeps_the_parties_apart(
+    stage: Stage, client: Client, web: Web, voices: Voices
+) -> None:
+    """A session deleted while B hears its prompt joins nobody: both are hung up within a second."""
+    long = web.put("long.wav", make_tone_file("wav", SECOND_HZ, 20.0))
+    session = client.create(second_party_play_url=long)
+    callee = stage.uas("uas_answers", values=IN_PCMU)
+    caller = stage.uac("uac_refused", values={"status": "480"})
+    (invite,) = wait_for(lambda: callee.received(method="INVITE"), 5.0, "the callee is called")
+    voices[1].join(invite, 0)
+    voices[1].wait_until_hears(SECOND_HZ)
+    assert client.request("DELETE", f"Masking/Session/{session['session_uuid']}/").status == 200
+    wait_for(lambda: callee.received(method="BYE"), 1.0, "the callee is hung up on")
+    caller.wait()
+    callee.wait()
+    assert stage.ground.wait_for_records(stage.carrier.virtual) == [("us", "session-ended")]
+    (times,) = read_times(stage.ground, stage.carrier.virtual)
+    assert times.bridged_at == 0.0
+    stage.check_masked(caller, callee)
+
+
+def test_caller_who_hangs_up_on_its_prompt_disturbs_nobody(
+    stage: Stage, client: Client, web: Web, voices: Voices
+) -> None:
+    """Who has heard enough before the other's phone rings has called nobody."""
+    client.create(**prompt_urls(web))
+    with stage.listener(stage.carrier.uas) as peer:
+        talk = begin_talk(stage, voices, uac="uac_is_answered_at_once", uas=None, values={"talk_ms": "500"})
+        talk.wait_for_caller()
+        talk.uac.wait()
+        assert peer.received() == []
+    assert stage.ground.wait_for_records(stage.carrier.virtual) == [("caller", "caller-cancelled")]
+    assert stage.ground.live_call_count() == 0

@@ -45,7 +45,7 @@ def wait_for_invite(uas: Sipp, index: int) -> SIPText:
 def test_both_are_called_and_joined(stage: Stage, client: Client, answering: Voices, ending: int) -> None:
     """Within a second of the create the first is called, then the second, both from the virtual number."""
     uas = stage.uas("uas_both_answer", calls=2, mine=NOBODY)
-    client.create(initiate_call_to_first_party=True)
+    session = client.create(initiate_call_to_first_party=True, record=True)
     created_at_s = time.time()
     invites = []
     for index, (talking, party) in enumerate(zip(answering, (stage.carrier.a, stage.carrier.b), strict=True)):
@@ -64,6 +64,10 @@ def test_both_are_called_and_joined(stage: Stage, client: Client, answering: Voi
     (times,) = read_times(stage.ground, stage.carrier.virtual)
     assert times.started_at - created_at_s < 1.0
     check_apart(stage, uas, invites)
+    (recording,) = wait_for(client.recordings, 5.0, "the recording is there")
+    assert abs(float(recording["recording_duration_ms"]) / 1000 - (times.ended_at - times.bridged_at)) < 0.05
+    (interaction,) = client.session(session["session_uuid"])["interaction"]
+    assert interaction["recording_resource_url"].endswith(f"/Recording/{recording['recording_id']}/")
 
 
 def check_apart(stage: Stage, uas: Sipp, invites: list[SIPText]) -> None:

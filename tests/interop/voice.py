@@ -33,6 +33,7 @@ KEY_GAP_FRAMES: Final = 4  # silence between two keys: a person's fingers are sl
 EVENT_TYPE: Final = 101  # as all our scenarios have it
 LEVEL_RATE_HZ: Final = 8000  # of the samples that levels are measured in
 AMPLITUDE: Final = 0.25
+SOUND_MIN: Final = 1000  # of 32,768: no noise of any codec
 MOMENT_S: Final = 0.1
 MOMENTS: Final = 3
 
@@ -188,6 +189,10 @@ class Voice:
         moments = [samples[start : start + size] for start in range(0, len(samples) - size // 2, size)]
         is_whole = len(moments) == MOMENTS
         return is_whole and all(measure_level_db(moment, hz) > PRESENT_DB for moment in moments)
+
+    def is_addressed(self) -> bool:
+        """Whether there was any sound at all, of whatever kind."""
+        return any(abs(sample) > SOUND_MIN for sample in self.samples())
 
     def wait_until_hears(self, hz: int, timeout_s: float = 6.0) -> float:
         """Wait for a tone; return when it was there, in seconds since 1970."""
