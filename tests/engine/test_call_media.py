@@ -451,7 +451,8 @@ async def test_a_callee_is_met_muted_and_then_let_in() -> None:
     relay = FakeRelay()
     media = _media(relay, PROMPTED)
     await _opened(media, _sdp())
-    await media.meet_callee(_sdp(B_SDP_HOST, 6000, (8, 101)))
+    media.hear_callee(_sdp(B_SDP_HOST, 6000, (8, 101)))
+    await media.meet_callee()
     session = relay.sessions["call1"]
     assert session.muted == {Side.B}
     assert media.prompt_codec(Side.B) == "PCMA"

@@ -14,6 +14,7 @@ from maskline.core.call_record import Side
 from maskline.engine.call_media import CallMedia, MediaPolicy, PromptNeed
 from maskline.engine.call_player import CallPlayer, read_info
 from maskline.prompts.types import PromptFailure, PromptFile
+from maskline.tasks import spawn
 from maskline.testing.prompts import FakePrompts
 from maskline.testing.relay import FakeRelay
 
@@ -57,7 +58,7 @@ async def test_what_was_replaced_or_stopped_is_not_played() -> None:
     first, second = player.begin(Side.A), player.begin(Side.A)
     assert await player.play(PLAY, first) is None
     assert playing(player) is None
-    await player.stop(Side.A)
+    player.end(Side.A)
     assert await player.play(PLAY, second) is None
     assert playing(player) is None
     assert player.finished(Side.A, second) is None
@@ -106,11 +107,14 @@ async def test_callee_hears_nothing_of_the_caller_while_its_prompt_is_fetched(is
     if not is_there:
         prompts.fail(URL, PromptFailure.NOT_FOUND)
     player.media.offer(Side.B)
-    await player.media.meet_callee(OFFER)
+    player.media.hear_callee(OFFER)
+    await player.hush(Side.B)
+    await player.media.meet_callee()
     assert isinstance(player.relay, FakeRelay)
     on_air = player.relay.sessions["call1"].playing
+    assert on_air[Side.B].prompt.stem == "/prompts/silence"
     tag = player.begin(Side.B)
-    work = asyncio.ensure_future(player.play(do.Play(Side.B, do.Prompt(PromptKind.CALLEE, URL)), tag))
+    work = spawn(player.play(do.Play(Side.B, do.Prompt(PromptKind.CALLEE, URL)), tag), name="play")
     await asyncio.sleep(0)
     assert on_air[Side.B].prompt.stem == "/prompts/silence"
     assert on_air[Side.B].repeats
@@ -122,7 +126,20 @@ async def test_callee_hears_nothing_of_the_caller_while_its_prompt_is_fetched(is
         assert player.finished(Side.B, tag) == on.PromptFinished(Side.B)
     else:
         assert failed == on.PromptFailed(PromptKind.CALLEE, "not-found")
-        assert Side.B not in on_air
+        assert on_air[Side.B].prompt.stem == "/prompts/silence"
+    await player.silence(Side.B)
+    assert Side.B not in on_air
+
+
+async def test_silence_that_cannot_be_had_is_no_failure() -> None:
+    """A callee that speaks nothing prompts are played in is told so by its prompt, not before."""
+    player = await make_player()
+    player.media.offer(Side.B)
+    await player.hush(Side.B)
+    await player.media.close()
+    await player.hush(Side.B)
+    await player.silence(Side.B)
+    assert player.finished(Side.B, "p2") is None
 
 
 async def test_keys_count_only_while_they_are_asked_for() -> None:
@@ -174,6 +191,11 @@ def test_any_info_body_is_a_key_or_nothing(content_type: str, body: bytes) -> No
     assert read_info(content_type, body) in {None, *"0123456789*#ABCD"}
 
 
+async def stop(player: CallPlayer) -> None:
+    player.end(Side.A)
+    await player.silence(Side.A)
+
+
 @given(st.lists(st.sampled_from(["begin", "play", "stop", "finish"]), max_size=30))
 def test_only_the_newest_turn_is_ever_told_of(steps: list[str]) -> None:
     """Whatever is begun, played, stopped and finished: an end is told only of the prompt whose turn it is."""
@@ -183,7 +205,7 @@ def test_only_the_newest_turn_is_ever_told_of(steps: list[str]) -> None:
         tags: list[str] = []
         is_on = False
         deeds: dict[str, Callable[[], Awaitable[object]]] = {
-            "stop": lambda: player.stop(Side.A),
+            "stop": lambda: stop(player),
             "play": lambda: player.play(PLAY, tags[-1]) if tags else asyncio.sleep(0),
         }
         for step in steps:

@@ -10,7 +10,7 @@ import pytest
 
 from maskline.core.inventory import Registration, Target, Trunk
 from maskline.engine import housekeeping
-from maskline.engine.call import LEASE_US
+from maskline.engine.call_session import LEASE_US
 from maskline.engine.housekeeping import Housekeeping
 from maskline.engine.ports import SwitchStore
 from maskline.engine.switch import Switch

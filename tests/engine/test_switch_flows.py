@@ -96,6 +96,7 @@ def test_each_party_hears_its_own_prompt(store: Store) -> None:
     assert only_call(world).state.phase is Phase.BRIDGED
     assert not relayed.muted
     assert playing(world, Side.A) is None
+    assert playing(world, Side.B) is None
     world.asha.agent.hang_up(leg, world.network.now)
     world.run(LONG_S)
     assert reasons(store) == [Reason.CALLER_HUNG_UP]
@@ -144,12 +145,24 @@ def test_stranger_with_a_pin_reaches_the_other_party(store: Store) -> None:
     world.run(1.0)
     assert playing(world, Side.A) == world.node.prompts.stem_of(PIN_URL)
     press(world, "2222#")
+    world.run(0.01)
     assert playing(world, Side.A) is None
     world.run(3.0)
     assert only_call(world).state.phase is Phase.BRIDGED
     assert b"sip:+919812300001@" in world.sent_to(world.bilal)  # the trunk of both is Bilal's port
     relayed = world.node.relay.sessions[only_call(world).plan.call_id]
     assert not relayed.watched[Side.A].is_hidden
+
+
+def test_entry_without_digits_is_corrected_at_once(store: Store) -> None:
+    """Stopping the prompt and playing the next one in the same moment leaves the next one playing."""
+    world = make_world(store, WITH_PIN)
+    world.asha.dial(caller=STRANGER.reveal())
+    world.run(1.0)
+    press(world, "#")
+    world.run(0.5)
+    assert only_call(world).state.phase is Phase.PIN_CORRECTING
+    assert playing(world, Side.A) == "/prompts/pinwrong"
 
 
 def test_wrong_pins_end_in_a_refusal(store: Store) -> None:

@@ -6,7 +6,7 @@ No rule of the business is here: which command follows which event is `core.call
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar, assert_never
+from typing import Any, ClassVar
 
 import structlog
 
@@ -16,14 +16,15 @@ from maskline.core.call.common import US_PER_S
 from maskline.core.call.events import Timer
 from maskline.core.call.machine import ImpossibleEventError, begin, step
 from maskline.core.call.state import CallPlan, CallState, Phase
-from maskline.core.call_record import CallClaimed, SessionBusy, SessionEnded, Side
+from maskline.core.call_record import Side
 from maskline.core.inventory import Trunk
-from maskline.core.recording import NewRecording, RecordingFailure
-from maskline.core.routing import PinAccepted, PinLocked, PinWrong
 from maskline.engine.call_dialler import CallDialler, DialTarget
 from maskline.engine.call_media import CallMedia
 from maskline.engine.call_offers import CallOffers
 from maskline.engine.call_player import CallPlayer
+from maskline.engine.call_recorder import CallRecorder
+from maskline.engine.call_session import check_entered_pin, claim_session
+from maskline.engine.call_writer import CallWriter
 from maskline.engine.media_client import MediaRelay, RelayError, RelayFull
 from maskline.engine.ports import Cancellable, PromptSource, Runner, SwitchClock, SwitchStore
 from maskline.engine.trunk_table import TrunkTable
@@ -33,12 +34,6 @@ from maskline.sip.errors import LocalProtocolError
 from maskline.sip.user_agent import LegID, UserAgent
 
 _log = structlog.get_logger(__name__)
-
-LEASE_US = 30_000_000  # how long a dead switch keeps a session busy
-WRITE_ATTEMPT_COUNT_MAX = (
-    40  # half an hour with the waits below: longer than a database restarts or fails over
-)
-WRITE_RETRY_S_MAX = 60.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +46,7 @@ class CallContext:
     prompts: PromptSource
     runner: Runner
     clock: SwitchClock
+    writer: CallWriter
     trunks: TrunkTable
     pump: Callable[[], None]
     forget: Callable[["Call"], None]
@@ -107,6 +103,7 @@ class Call:
         )
         self._timers: dict[Timer, Cancellable] = {}
         self._now = plan.started_at  # the instant of the last step
+        self._recorder: CallRecorder | None = None
         self._sdp_for_a: bytes | None = b""
         self._answer: bytes | None = b""  # of the leg that answered last
         self.state: CallState
@@ -188,25 +185,8 @@ class Call:
         self.feed(on.TimerFired(timer))
         self._context.pump()
 
-    def _write(self, write: Callable[[], Coroutine[Any, Any, None]], attempt: int = 1) -> None:
-        """Store what the call came to; while the database is away, try again, later each time."""
-
-        def done(result: Exception | None) -> None:
-            if not isinstance(result, Exception):
-                return
-            if attempt >= WRITE_ATTEMPT_COUNT_MAX:
-                _log.error("call.record_lost", call_id=self.plan.call_id, exc_info=result)
-                return
-            wait_s = min(WRITE_RETRY_S_MAX, 2**attempt)
-            _log.warning(
-                "call.record_delayed", call_id=self.plan.call_id, retry_s=wait_s, error=type(result).__name__
-            )
-            clock = self._context.clock
-            self._context.runner.call_at_mono(
-                clock.mono_s() + wait_s, lambda: self._write(write, attempt + 1)
-            )
-
-        self._context.runner.run(write(), done)
+    def _write(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._context.writer.write(self.plan.call_id, work)
 
     def _run(self, work: Coroutine[Any, Any, on.Event | None]) -> None:
         """Do `work` beside the switch and feed the event it returns."""
@@ -226,22 +206,9 @@ class Call:
     # --- commands that take time ----------------------------------------------------------------------------
 
     async def _claim(self) -> on.Event:
-        now = self._context.clock.now_us()
         assert self.state.connect is not None
-        try:
-            outcome = await self._context.store.claim(self.plan, self.state.connect, now + LEASE_US, now)
-        except Exception:  # noqa: BLE001  # however it failed, the call has to hear an answer to its claim
-            _log.exception("call.claim_failed", call_id=self.plan.call_id)
-            return on.ClaimRefused(on.ClaimRefusal.UNAVAILABLE)
-        match outcome:
-            case CallClaimed(ends_at=ends_at):
-                return on.CallClaimed(ends_at)
-            case SessionBusy():
-                return on.ClaimRefused(on.ClaimRefusal.BUSY)
-            case SessionEnded():
-                return on.ClaimRefused(on.ClaimRefusal.ENDED)
-            case _:
-                assert_never(outcome)
+        context = self._context
+        return await claim_session(context.store, self.plan, self.state.connect, context.clock.now_us())
 
     async def _open_media(self) -> on.Event:
         try:
@@ -256,24 +223,8 @@ class Call:
         return on.MediaOpened()
 
     async def _check_pin(self, command: do.CheckPin) -> on.Event:
-        assert self.plan.dialogue is not None
-        plan, now = self.plan, self._context.clock.now_us()
-        try:
-            outcome = await self._context.store.check_pin(
-                plan.number, plan.caller, command.digits, self.plan.dialogue, now
-            )
-        except Exception:  # noqa: BLE001  # whoever entered a PIN hears an answer
-            _log.exception("call.pin_check_failed", call_id=plan.call_id)
-            return on.PinRefused(on.PinRefusal.UNAVAILABLE)
-        match outcome:
-            case PinAccepted(connect=connect):
-                return on.PinAccepted(connect)
-            case PinWrong():
-                return on.PinRefused(on.PinRefusal.WRONG)
-            case PinLocked():
-                return on.PinRefused(on.PinRefusal.LOCKED)
-            case _:
-                assert_never(outcome)
+        context = self._context
+        return await check_entered_pin(context.store, self.plan, command.digits, context.clock.now_us())
 
     async def _connect_caller(self) -> on.Event:
         """Leg A is ours to dial: its answer says where it is."""
@@ -282,7 +233,12 @@ class Call:
 
     async def _meet_callee(self) -> on.Event:
         answer, self._answer = self._answer, None
-        return await self._settle(self.media.meet_callee(answer or b""), on.CalleeReady())
+        return await self._settle(self._point_to_callee(answer or b""), on.CalleeReady())
+
+    async def _point_to_callee(self, answer: bytes) -> None:
+        self.media.hear_callee(answer)
+        await self.player.hush(Side.B)  # before the relay knows B: A, who thinks it rings, is not to be heard
+        await self.media.meet_callee()
 
     async def _prepare_bridge(self) -> on.Event:
         assert self.state.connect is not None
@@ -309,21 +265,6 @@ class Call:
     async def _close_media(self) -> on.Event | None:
         with suppress(RelayError):  # a relay that is gone has nothing to give back
             await self.media.close()
-        return None
-
-    async def _record(self, new: NewRecording) -> on.Event | None:
-        """Begin the capture; whatever happens, the call goes on."""
-        failure = None if self._context.has_recording_room() else RecordingFailure.NO_ROOM
-        if failure is None:
-            try:
-                await self._context.relay.start_recording(self.plan.call_id, new.id)
-            except RelayError:
-                failure = RecordingFailure.RELAY_REFUSED
-        store, now = self._context.store, self._context.clock.now_us()
-        if failure is None:
-            self._write(lambda: store.start_recording(new))
-        else:
-            self._write(lambda: store.fail_recording(new, failure, now))
         return None
 
     # --- commands done at once ------------------------------------------------------------------------------
@@ -358,29 +299,31 @@ class Call:
             return None
 
     def _start_recording(self) -> None:
-        connect, started_at = self.state.connect, self.state.bridged_at
+        connect, bridged_at, context = self.state.connect, self.state.bridged_at, self._context
         assert connect is not None
-        assert started_at is not None
-        new = NewRecording(
-            id=self.plan.recording_id,
-            account_id=connect.account_id,
-            session_id=connect.session_id,
-            call_id=self.plan.call_id,
-            format=connect.record_format,
-            legs=self.media.captured_legs(),
-            started_at=started_at,
+        assert bridged_at is not None
+        self._recorder = CallRecorder(
+            plan=self.plan,
+            media=self.media,
+            relay=context.relay,
+            store=context.store,
+            writer=context.writer,
+            clock=context.clock,
+            has_room=context.has_recording_room,
         )
-        self._run(self._record(new))
+        self._run(self._recorder.begin(self._recorder.describe(connect, bridged_at)))
 
     def _note_codecs(self) -> None:
-        connect = self.state.connect
-        if connect is not None and connect.is_recorded:
-            legs, now = self.media.captured_legs(), self._context.clock.now_us()
-            self._write(lambda: self._context.store.note_codecs(self.plan.recording_id, legs, now))
+        if self._recorder is not None:
+            self._recorder.note_codecs()
 
     def _play(self, command: do.Play) -> None:
         tag = self.player.begin(command.side)
         self._run(self.player.play(command, tag))
+
+    def _stop_playing(self, command: do.StopPlaying) -> None:
+        self.player.end(command.side)  # at once: what is asked for next begins a turn of its own
+        self._run(self.player.silence(command.side))
 
     def _ring_caller(self) -> None:
         self._context.user_agent.ring(self.legs[Side.A], self._context.clock.mono_s())
@@ -417,8 +360,7 @@ class Call:
 
     def failed(self, side: Side, event: sip.Failed) -> None:
         """A leg we dialled did not."""
-        if event.is_local or event.status == 503:
-            self.dialler.note_failure(event.retry_after_s)
+        self.dialler.note_end(event)
         self.feed(on.LegFailed(side, event.status, event.q850, event.is_local))
 
     def acknowledged(self, side: Side, sdp: bytes | None) -> None:
@@ -473,7 +415,7 @@ class Call:
         do.OpenMedia: lambda self, _: self._run(self._open_media()),
         do.FetchPrompt: lambda self, command: self._run(self.player.fetch(command.prompt)),
         do.Play: _play,
-        do.StopPlaying: lambda self, command: self._run(self.player.stop(command.side)),
+        do.StopPlaying: _stop_playing,
         do.TakeDigits: lambda self, _: self._run(self.player.take_keys()),
         do.PassDigits: lambda self, _: self._run(self.player.pass_keys()),
         do.CheckPin: lambda self, command: self._run(self._check_pin(command)),

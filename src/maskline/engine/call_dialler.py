@@ -7,10 +7,11 @@ from typing import NamedTuple
 from maskline.core.call_record import Side
 from maskline.core.inventory import Trunk
 from maskline.core.numbers import DID, E164
-from maskline.core.targets import TargetAddress
+from maskline.core.targets import TargetAddress, is_alive
 from maskline.engine.leg_b import build_leg_b
 from maskline.engine.ports import SwitchClock
 from maskline.engine.trunk_table import TrunkTable
+from maskline.sip import events as sip
 from maskline.sip.user_agent import Flow, LegID, UserAgent
 
 
@@ -69,6 +70,13 @@ class CallDialler:
     def note_success(self, *, is_call: bool) -> None:
         """The target is there; `is_call`: it took an INVITE."""
         self.trunks.note_success(self.targets[self._index].address, is_call=is_call)
+
+    def note_end(self, event: sip.Failed) -> None:
+        """The target refused the INVITE: that shows it at work, unless it is too busy, or said nothing."""
+        if event.is_local or event.status == 503:
+            self.note_failure(event.retry_after_s)
+        elif is_alive(event.status):
+            self.note_success(is_call=False)
 
     def note_failure(self, retry_after_s: int | None = None) -> None:
         """The target did not answer, or could not."""

@@ -141,15 +141,18 @@ class CallMedia:
         caller.remote = replace(remote, codecs=(agreed,))
         await self._point_relay(Side.A)
 
-    async def meet_callee(self, answer: bytes) -> None:
-        """Take B's answer so that B can be played to; what B sends is not let in yet. Raises as `open` does."""
+    def hear_callee(self, answer: bytes) -> None:
+        """Take B's answer: from now on it is known what B can be played in. Raises `RemoteProtocolError`."""
         self.sides[Side.B].remote = self._read_answer(Side.B, answer)
+
+    async def meet_callee(self) -> None:
+        """Tell the relay where B is, so that B can be played to; what B sends is not let in yet."""
         await self._point_relay(Side.B, is_muted=True)
 
     async def connect_callee(self, answer: bytes | None) -> bytes | None:
         """Take B's answer, tell the relay where B is, and return what A is told (an answer, or our offer).
 
-        `answer` is None where `meet_callee` has had it; None is returned where A was told before. Raises as `open`.
+        `answer` is None where `hear_callee` has had it; None is returned where A was told before. Raises as `open`.
         """
         caller, callee = self.sides[Side.A], self.sides[Side.B]
         remote = callee.remote if answer is None else self._read_answer(Side.B, answer)

@@ -24,7 +24,6 @@ BUILT_IN: Final = {
     PromptKind.ANNOUNCEMENT: BuiltIn.NOT_IN_SERVICE,
     PromptKind.RINGBACK: BuiltIn.RINGBACK,
     PromptKind.SILENCE: BuiltIn.SILENCE,
-    PromptKind.SILENCE: BuiltIn.SILENCE,
 }
 INFO_TYPES: Final = frozenset({"application/dtmf-relay", "application/dtmf"})
 _KEYS: Final = frozenset("0123456789*#ABCD")
@@ -74,13 +73,14 @@ class CallPlayer:
             file = await self._file(side, prompt)
             if self._tags.get(side) == tag:
                 await self.relay.play(self.call_id, side, file, tag=tag, repeats=command.repeats)
-            return None
         except PromptUnavailable as error:
             failure = error.failure.value
         except _NoCodec:
             failure = "codec"
         except RelayError:
             pass
+        else:
+            return None
         if self._tags.get(side) != tag:
             return None
         self.end(side)

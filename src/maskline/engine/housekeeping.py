@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from maskline.engine.call import LEASE_US
+from maskline.engine.call_session import LEASE_US
 from maskline.engine.ports import SwitchClock, SwitchStore
 from maskline.engine.switch import Switch
 from maskline.engine.trunk_resolver import Names, SystemNames, TrunkResolver

@@ -19,6 +19,7 @@ from maskline.core.routing import CallOrder
 from maskline.core.termination import Reason
 from maskline.engine.admitter import Admitter, Routed
 from maskline.engine.call import Call, CallContext
+from maskline.engine.call_writer import CallWriter
 from maskline.engine.media_client import (
     DigitPressed,
     MediaRelay,
@@ -91,6 +92,7 @@ class Switch:
             prompts=prompts,
             runner=runner,
             clock=clock,
+            writer=CallWriter(runner, clock),
             trunks=self.trunks,
             pump=self.pump,
             forget=self._forget,

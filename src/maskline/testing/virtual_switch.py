@@ -1,10 +1,11 @@
 """A whole switch as a node of the virtual network: real SIP, real call machine, real database, no waiting.
 
-Work of the store and the relay takes `work_s` of virtual time and is carried out when it is asked for, one piece
-after another, as a database thread would. With the same seed and the same datagrams the switch sends the same bytes.
+Work of the store and the relay takes `work_s` of virtual time. As on a real loop it begins after the step that asked
+for it, piece after piece in order; it may `Pause`, and then other pieces overtake it. With the same seed and the same
+datagrams the switch sends the same bytes.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from random import Random
@@ -47,6 +48,17 @@ class InlineThreads:
         return self._store.run(fn, *args)
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Awaited within virtual work: go on so many seconds later."""
+
+    seconds: float
+
+    def __await__(self) -> Generator[float, None, None]:
+        """Hand the seconds to the runner."""
+        yield self.seconds
+
+
 @dataclass(slots=True)
 class _Alarm:
     callback: Callable[[], None]
@@ -75,8 +87,21 @@ class VirtualRunner:
         return self.network.now
 
     def run(self, work: Coroutine[Any, Any, T], done: Callable[[T | Exception], None]) -> None:
-        """Carry `work` out now and tell of it `work_s` later; it must not wait for anything real."""
-        result = _drive(work)
+        """Carry `work` out after this step and tell of it `work_s` later; it must not wait for anything real."""
+        self._at(self.network.now, lambda: self._go_on(work, done))
+
+    def _go_on(self, work: Coroutine[Any, Any, T], done: Callable[[T | Exception], None]) -> None:
+        result: T | Exception
+        try:
+            pause_s = work.send(None)
+        except StopIteration as stop:
+            result = stop.value
+        except Exception as error:  # noqa: BLE001  # handed on, as the real runner does
+            result = error
+        else:
+            assert isinstance(pause_s, float), "virtual work waited for something real"
+            self._at(self.network.now + pause_s, lambda: self._go_on(work, done))
+            return
         self._at(self.network.now + self.work_s, lambda: done(result))
 
     def call_at(self, at: int, callback: Callable[[], None]) -> Cancellable:
