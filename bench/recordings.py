@@ -22,7 +22,7 @@ from bench.world import SERVICE_CORE
 from maskline.core.call_record import Side
 from maskline.core.masking import RecordFormat
 from maskline.core.recording import CapturedCodec
-from maskline.recordings.convert import ConversionJob, ConvertedAudio
+from maskline.recordings.conversion import ConversionJob, ConvertedAudio
 from maskline.recordings.converter import COMMAND, ProcessConverter
 from maskline.testing.captures import (
     G722,

@@ -4,7 +4,7 @@ from pathlib import Path
 from maskline.core.call_record import Side
 from maskline.core.masking import RecordFormat
 from maskline.core.recording import CapturedLeg, NotedLegs
-from maskline.recordings.convert import ConversionJob, ConvertedAudio
+from maskline.recordings.conversion import ConversionJob, ConvertedAudio
 from maskline.recordings.converter import ProcessConverter
 from maskline.testing.captures import AMPLITUDE, KEYS, PCMU
 from tests.engine.media_rig import Talker, guard, parties, press, talk

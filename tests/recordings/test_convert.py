@@ -14,7 +14,8 @@ from maskline.core.masking import RecordFormat
 from maskline.core.recording import CapturedCodec, CapturedLeg, NotedLegs
 from maskline.media.rtp import RTPPacket
 from maskline.recordings.capture import CapturedPacket, CaptureUnreadableError
-from maskline.recordings.convert import ConversionJob, ConvertedAudio, Meanings, convert
+from maskline.recordings.conversion import ConversionJob, ConvertedAudio
+from maskline.recordings.convert import Meanings, convert
 from maskline.testing.captures import (
     AMPLITUDE,
     G722,

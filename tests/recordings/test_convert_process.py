@@ -9,7 +9,7 @@ from tests.recordings.test_convert import SECOND, a_job, speak
 from tests.recordings.test_converter import WAIT_S, wait_until
 
 from maskline.core.call_record import Side
-from maskline.recordings.convert import ConversionJob
+from maskline.recordings.conversion import ConversionJob
 from maskline.recordings.converter import COMMAND
 from maskline.testing.captures import PCMU, render_capture, render_frame, render_record
 

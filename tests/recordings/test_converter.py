@@ -11,7 +11,7 @@ from tests.recordings.test_convert import a_job, both, speak
 
 from maskline.core.call_record import Side
 from maskline.recordings import converter as converter_module
-from maskline.recordings.convert import ConvertedAudio
+from maskline.recordings.conversion import ConvertedAudio
 from maskline.recordings.converter import ConversionFailure, ProcessConverter
 from maskline.testing.captures import PCMU, write_capture
 

@@ -12,7 +12,7 @@ from maskline.core.masking import RecordFormat
 from maskline.core.recording import RecordingFailure, RecordingState
 from maskline.errors import AppError
 from maskline.recordings import worker as worker_module
-from maskline.recordings.convert import ConversionJob, ConvertedAudio
+from maskline.recordings.conversion import ConversionJob, ConvertedAudio
 from maskline.recordings.converter import ConversionFailure, ProcessConverter
 from maskline.recordings.worker import (
     ATTEMPT_COUNT_MAX,

@@ -11,7 +11,7 @@ from tests.world import World, peek
 from maskline.core.call_record import Side
 from maskline.core.masking import RecordFormat
 from maskline.core.recording import NewRecording, Recording
-from maskline.recordings.convert import ConversionJob, ConvertedAudio
+from maskline.recordings.conversion import ConversionJob, ConvertedAudio
 from maskline.recordings.converter import ConversionFailure
 from maskline.recordings.spool import Spool
 from maskline.recordings.storage import StorageError, StorageMissingError

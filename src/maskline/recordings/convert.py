@@ -3,78 +3,23 @@
 The caller's side is left, the callee's right. Sample 0 is the instant of the bridge, the last one the call's end.
 """
 
-import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from maskline.core.call_record import Side
-from maskline.core.masking import RecordFormat
-from maskline.core.recording import CapturedCodec, NotedLegs, notes_from_plain, notes_to_plain
+from maskline.core.recording import CapturedCodec, NotedLegs
 from maskline.media.codecs import TELEPHONE_EVENT
 from maskline.media.g711 import SAMPLE_RATE_HZ
 from maskline.recordings.audio_file import create_audio_file
 from maskline.recordings.capture import CapturedPacket, CaptureUnreadableError, read_capture
+from maskline.recordings.conversion import ConversionJob, ConvertedAudio
 from maskline.recordings.decode import Decimator, Decoder, make_decoder
 from maskline.recordings.mix import HELD_S, Mixer
 from maskline.recordings.timeline import US_PER_S, Run, Timeline
 
 LAST_PACKET_US: Final = 20_000
 """How long the last packet of an interrupted call sounds, about."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConversionJob:
-    """What to convert, and how. Instants in µs UTC; `target` is made anew and must not be there."""
-
-    capture: Path
-    target: Path
-    format: RecordFormat
-    is_mono: bool
-    started_at: int
-    ended_at: int
-    is_interrupted: bool
-    notes: tuple[NotedLegs, ...]
-
-    def to_json(self) -> str:
-        """Write the job as one line."""
-        return json.dumps(
-            {
-                "capture": str(self.capture),
-                "target": str(self.target),
-                "format": self.format.value,
-                "is_mono": self.is_mono,
-                "started_at": self.started_at,
-                "ended_at": self.ended_at,
-                "is_interrupted": self.is_interrupted,
-                "notes": notes_to_plain(self.notes),
-            }
-        )
-
-    @classmethod
-    def from_json(cls, text: str) -> "ConversionJob":
-        """Read what `to_json` wrote."""
-        plain: dict[str, Any] = json.loads(text)
-        return cls(
-            **{
-                **plain,
-                "capture": Path(plain["capture"]),
-                "target": Path(plain["target"]),
-                "format": RecordFormat(plain["format"]),
-                "notes": notes_from_plain(plain["notes"]),
-            }
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConvertedAudio:
-    """What was made. `ended_at` is before the job's when the call was interrupted."""
-
-    ended_at: int
-    duration_ms: int
-    size_bytes: int
-    packet_count: int
 
 
 def convert(job: ConversionJob) -> ConvertedAudio:

@@ -13,7 +13,8 @@ import threading
 from typing import Final
 
 from maskline.recordings.capture import CaptureUnreadableError
-from maskline.recordings.convert import ConversionJob, convert
+from maskline.recordings.conversion import ConversionJob
+from maskline.recordings.convert import convert
 
 NICENESS: Final = 19
 MEMORY_BYTES_MAX: Final = 512 * 1024 * 1024

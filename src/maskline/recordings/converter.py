@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import structlog
 
 from maskline.core.masking import MICROSECONDS
-from maskline.recordings.convert import ConversionJob, ConvertedAudio
+from maskline.recordings.conversion import ConversionJob, ConvertedAudio
 
 COMMAND: Final = (sys.executable, "-m", "maskline.recordings.convert_process")
 START_S: Final = 30.0  # a loaded machine takes seconds to import the libraries at the lowest priority

@@ -19,7 +19,7 @@ from maskline.clock import Clock
 from maskline.core.masking import MICROSECONDS
 from maskline.core.recording import ConvertedRecording, Recording, RecordingFailure, RecordingState
 from maskline.errors import AppError
-from maskline.recordings.convert import ConversionJob, ConvertedAudio
+from maskline.recordings.conversion import ConversionJob, ConvertedAudio
 from maskline.recordings.converter import ConversionFailure, Converter
 from maskline.recordings.spool import Spool, SpooledFile
 from maskline.recordings.storage import RecordingStorage, StorageError
