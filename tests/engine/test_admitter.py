@@ -8,15 +8,18 @@ from pathlib import Path
 import pytest
 
 from maskline.core.call_record import Side
+from maskline.core.inventory import Target, TrunkSettings
 from maskline.core.masking import NewMaskingSession, PinSettings
 from maskline.core.pin import PinLimits, TryLimit
 from maskline.core.secret import Secret
+from maskline.engine import admitter
 from maskline.sip import events as sip
 from maskline.store.engine import Store
-from maskline.workflows.trunks import change_trunk, load_trunks
+from maskline.workflows.trunks import TrunkExists, add_trunk, change_trunk, load_trunks
 from tests.engine.virtual_world import (
     ASHA,
     BILAL,
+    EPOCH_US,
     World,
     assert_nothing_is_left,
     make_store,
@@ -123,3 +126,68 @@ def test_a_locked_caller_is_refused_as_the_settings_say(
     world.run(5.0)
     assert reasons(store)[-1] == "pin-locked"
     assert [event.status for event in world.asha.seen(sip.Failed) if isinstance(event, sip.Failed)] == [480]
+
+
+def test_a_call_that_cannot_be_built_keeps_no_channel(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug on the way to a call refuses that call, and the trunk has all its room again."""
+    world = make_world(store, calls_first=True)
+    (trunk,) = world.node.switch.trunks.trunks
+
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(admitter, "CallMedia", fail)
+    world.asha.dial()
+    world.run(5.0)
+    assert [event.status for event in world.asha.seen(sip.Failed) if isinstance(event, sip.Failed)] == [503]
+    world.node.place_orders()
+    world.run(5.0)
+    assert refusals_of_orders(store) == [(world.session.id, "internal-error", True)]
+    assert world.node.switch.trunks.channel_count(trunk.id) == 0
+
+
+def test_a_switch_takes_orders_only_while_it_has_room(store: Store) -> None:
+    """A full switch, or one that ends, leaves them for another."""
+    world = make_world(store, calls_first=True)
+    switch = world.node.switch
+    switch.settings = replace(switch.settings, limits=replace(switch.settings.limits, call_count_max=1))
+    world.asha.dial()
+    world.run(2.0)
+    assert switch.room_count == 0
+    assert world.node.place_orders() == 0
+    switch.stop()
+    world.run(60.0)
+    assert switch.room_count == 0
+
+
+def test_what_another_trunks_number_was_dialled_for_leaves_no_trace(store: Store) -> None:
+    """A caller who gives up while a number is looked up that its carrier may not dial: nothing of it is kept."""
+    world = make_world(store)
+    other = TrunkSettings(
+        name="other", targets=(Target(host="198.51.100.200"),), accept=("198.51.100.200/32",)
+    )
+    added = store.run(add_trunk, other, EPOCH_US)
+    assert not isinstance(added, TrunkExists)
+    world.node.refresh_trunks()
+    with sqlite3.connect(str(store.url.database)) as raw:
+        raw.execute("UPDATE virtual_number SET trunk_id = ?", (added.id,))
+    world.node.runner.work_s = 1.0
+    leg = world.asha.dial()
+    world.run(0.5)
+    world.asha.agent.hang_up(leg, world.network.now)
+    world.run(60.0)
+    assert reasons(store) == []
+
+
+def test_a_call_that_is_being_looked_up_when_the_switch_stops_does_not_begin(store: Store) -> None:
+    """It is counted as running until then, and hears 503."""
+    world = make_world(store)
+    world.node.runner.work_s = 1.0
+    world.asha.dial()
+    world.run(0.5)
+    assert world.node.switch.live_count == 1
+    world.node.switch.stop()
+    world.run(60.0)
+    assert [event.status for event in world.asha.seen(sip.Failed) if isinstance(event, sip.Failed)] == [503]
+    assert world.bilal.legs == []
+    assert_nothing_is_left(world)

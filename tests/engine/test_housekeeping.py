@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from maskline.core.inventory import Registration, Target, Trunk
+from maskline.core.routing import CallOrder
 from maskline.engine import housekeeping
 from maskline.engine.call_session import LEASE_US
 from maskline.engine.housekeeping import Housekeeping
@@ -54,10 +56,15 @@ class FakeSwitch:
     trunks: TrunkTable = field(default_factory=TrunkTable)
     sessions_in_setup: tuple[str, ...] = ()
     live_count: int = 0
+    room_count: int = 0
     revoked: list[str] = field(default_factory=list)
+    placed: list[CallOrder] = field(default_factory=list)
 
     def revoke(self, session_id: str) -> None:
         self.revoked.append(session_id)
+
+    def place(self, orders: Sequence[CallOrder]) -> None:
+        self.placed += orders
 
 
 @dataclass
@@ -68,6 +75,7 @@ class FakeStore:
     ended: frozenset[str] = frozenset()
     asked: Counter[str] = field(default_factory=Counter)
     leases: list[tuple[int, int]] = field(default_factory=list)
+    orders: list[CallOrder] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
 
     def _note(self, what: str) -> None:
@@ -86,6 +94,15 @@ class FakeStore:
     async def renew_leases(self, until: int, now: int) -> None:
         self._note("leases")
         self.leases.append((until, now))
+
+    async def take_orders(self, now: int, count_max: int) -> tuple[CallOrder, ...]:
+        self._note("orders")
+        taken, self.orders = self.orders[:count_max], self.orders[count_max:]
+        return tuple(taken)
+
+    async def end_lost_calls(self, now: int) -> tuple[str, ...]:
+        self._note("lost")
+        return ("c1",)
 
 
 @dataclass
@@ -189,18 +206,39 @@ async def test_leases_are_renewed_while_calls_live() -> None:
     assert scene.store.leases == [(now + LEASE_US, now)]
 
 
+async def test_owed_calls_are_placed_as_far_as_there_is_room() -> None:
+    """A full switch asks for none; what it has no room for stays where it is."""
+    scene = Scene()
+    orders = [cast("CallOrder", object()) for _ in range(3)]
+    scene.store.orders = list(orders)
+    await scene.work.place_orders()
+    assert scene.store.asked["orders"] == 0
+    scene.switch.room_count = 2
+    await scene.work.place_orders()
+    assert scene.switch.placed == orders[:2]
+    assert scene.store.orders == orders[2:]
+
+
+async def test_calls_of_switches_that_never_came_back_are_accounted_for() -> None:
+    """Somebody has to; it is told in the log, since nobody waits for them."""
+    scene = Scene()
+    with capture_logs() as logs:
+        await scene.work.end_lost_calls()
+    assert [(entry["event"], entry["call_id"]) for entry in logs] == [("call.lost", "c1")]
+
+
 async def test_every_kind_of_work_repeats_and_survives_failures(monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that is away is asked again; no kind of work waits for another."""
-    for period in ("TRUNKS_EVERY_S", "WATCH_EVERY_S", "REVOCATIONS_EVERY_S", "LEASES_EVERY_S"):
-        monkeypatch.setattr(housekeeping, period, 0.001)
+    for period in ("TRUNKS", "WATCH", "REVOCATIONS", "ORDERS", "LEASES", "LOST_CALLS"):
+        monkeypatch.setattr(housekeeping, f"{period}_EVERY_S", 0.001)
     scene = Scene(TRUNK)
-    scene.switch.sessions_in_setup, scene.switch.live_count = ("s1",), 1
-    scene.store.failures = [OSError("away") for _ in range(6)]
+    scene.switch.sessions_in_setup, scene.switch.live_count, scene.switch.room_count = ("s1",), 1, 1
+    scene.store.failures = [OSError("away") for _ in range(10)]
     enough = asyncio.Event()
     note = scene.store._note
 
     def noting(what: str) -> None:
-        if len(scene.store.asked) == 3 and min(scene.store.asked.values()) >= 5:
+        if len(scene.store.asked) == 5 and min(scene.store.asked.values()) >= 5:
             enough.set()
         note(what)
 

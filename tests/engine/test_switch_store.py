@@ -126,11 +126,11 @@ async def test_refused_calls_are_kept(world: World, switch_store: WorkflowStore)
 
 async def test_orders_are_taken_once(world: World, switch_store: WorkflowStore) -> None:
     """What the service owes is given out to one switch, and asked for without writing while there is none."""
-    assert await switch_store.take_orders(world.now) == ()
+    assert await switch_store.take_orders(world.now, 10) == ()
     session = world.create(calls_first=True)
-    (order,) = await switch_store.take_orders(world.now)
+    (order,) = await switch_store.take_orders(world.now, 10)
     assert (order.first, order.connect.callee) == (session.first, session.second)
-    assert await switch_store.take_orders(world.now) == ()
+    assert await switch_store.take_orders(world.now, 10) == ()
 
 
 async def test_lost_calls_are_accounted_for(world: World, switch_store: WorkflowStore) -> None:

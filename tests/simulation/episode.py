@@ -274,7 +274,7 @@ class Episode:
 
     def _keep_house(self) -> None:
         self.node.see_revocations()
-        if self.node.switch.has_room:
+        if self.node.switch.room_count:
             self.node.place_orders()
 
     def _crash_exchange(self) -> None:

@@ -20,7 +20,7 @@ def test_open_orders_are_found_by_index(world: World, name: str) -> None:
             call_orders.insert_order(tx, session.id, Role.FIRST, world.now)
     poke(world.store, "UPDATE call_order SET taken_at = 1, switch_id = 'x'")
     poke(world.store, "ANALYZE")
-    params: dict[str, Any] = {"now": 1, "by": "x"}
+    params: dict[str, Any] = {"now": 1, "by": "x", "count_max": 5}
 
     def plan(tx: Tx) -> str:
         if tx.database is Database.POSTGRESQL:
@@ -43,6 +43,17 @@ def test_order_is_open_until_it_is_taken(world: World) -> None:
     assert (taken.session_id, taken.role, taken.created_at) == (session.id, Role.SECOND, world.now)
     assert not world.store.read(call_orders.has_open_order)
     assert world.store.run(call_orders.take_orders, "switch-1", world.now) == ()
+
+
+def test_no_more_orders_are_taken_than_there_is_room_for(world: World) -> None:
+    """The oldest are taken; the rest is left to whoever has room."""
+    session = world.create()
+    for age in range(3):
+        world.store.run(call_orders.insert_order, session.id, Role.FIRST, world.now - age)
+    taken = world.store.run(call_orders.take_orders, "switch-1", world.now, 2)
+    assert {order.created_at for order in taken} == {world.now - 1, world.now - 2}
+    assert world.store.run(call_orders.take_orders, "switch-1", world.now, 0) == ()
+    assert len(world.store.run(call_orders.take_orders, "switch-2", world.now)) == 1
 
 
 def test_ordered_session_is_seen_from_who_is_called_first(world: World) -> None:

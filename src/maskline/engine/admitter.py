@@ -103,19 +103,14 @@ class Admitter:
         if not targets and not isinstance(decision, Announce):
             self._refuse(event, routed, Reason.CARRIER_UNREACHABLE)
             return
-        channel_count = 1 if isinstance(decision, Announce) else 2
-        if not self._take_channels(trunk, channel_count):
+        plan = self._plan(decision, routed.dialling.caller, len(targets))
+        call = self._build(
+            plan, trunk, targets, event=event, channel_count=1 if isinstance(decision, Announce) else 2
+        )
+        if not self._take_channels(call):
             self._refuse(event, routed, Reason.CARRIER_CONGESTED)
             return
-        self._start(
-            self._build(
-                self._plan(decision, routed.dialling.caller, len(targets)),
-                trunk,
-                targets,
-                event=event,
-                channel_count=channel_count,
-            )
-        )
+        self._start(call)
 
     def _refuse(self, event: IncomingInvite, routed: Routed, reason: Reason) -> None:
         status = TERMINATIONS[reason].sip_status
@@ -124,7 +119,9 @@ class Admitter:
         self.record_refusal(routed, reason)
 
     def record_refusal(self, routed: Routed, reason: Reason) -> None:
-        """Keep that a call was tried."""
+        """Keep that a call was tried; one that its number's trunk knows nothing of leaves no trace."""
+        if routed.trunk is None:
+            return
         self._record(
             routed.facts.number or routed.dialling.dialled,
             routed.facts.account_id,
@@ -166,22 +163,28 @@ class Admitter:
         trunks = self._context.trunks.trunks
         trunk = next((known for known in trunks if known.id == connect.trunk_id), None)
         targets = () if trunk is None else self._targets(trunk)
-        reason = None if targets else Reason.CARRIER_UNREACHABLE
-        if reason is None and trunk is not None and not self._take_channels(trunk, 2):
-            reason = Reason.CARRIER_CONGESTED
-        if reason is not None or trunk is None:
-            self._record(
-                connect.presented,
-                connect.account_id,
-                order.first,
-                reason or Reason.CARRIER_UNREACHABLE,
-                session_id=connect.session_id,
-                role=connect.caller_role,
-                is_service_initiated=True,
-            )
+        if trunk is None or not targets:
+            self.record_unplaced(order, Reason.CARRIER_UNREACHABLE)
             return
         plan = self._plan(connect, order.first, len(targets), is_service_initiated=True)
-        self._start(self._build(plan, trunk, targets, event=None, channel_count=2))
+        call = self._build(plan, trunk, targets, event=None, channel_count=2)
+        if not self._take_channels(call):
+            self.record_unplaced(order, Reason.CARRIER_CONGESTED)
+            return
+        self._start(call)
+
+    def record_unplaced(self, order: CallOrder, reason: Reason) -> None:
+        """Keep that a call was owed and did not begin."""
+        connect = order.connect
+        self._record(
+            connect.presented,
+            connect.account_id,
+            order.first,
+            reason,
+            session_id=connect.session_id,
+            role=connect.caller_role,
+            is_service_initiated=True,
+        )
 
     # --- both -----------------------------------------------------------------------------------------------
 
@@ -244,7 +247,7 @@ class Admitter:
 
     def _targets(self, trunk: Trunk) -> tuple[DialTarget, ...]:
         """Where a leg over this trunk may go, in order: all of one IP version, since the relay's ports are."""
-        dice = int.from_bytes(self._random_bytes(4))
+        dice = int.from_bytes(self._random_bytes(8))
         addresses = self._context.trunks.route(trunk.id, dice=dice, now=self._context.clock.mono_s())
         reachable = [
             DialTarget(address, Flow(address.transport, local, (address.host, address.port)))
@@ -257,12 +260,16 @@ class Admitter:
             if (":" in target.address.host) == (":" in reachable[0].address.host)
         )
 
-    def _take_channels(self, trunk: Trunk, count: int) -> bool:
-        """Take channels for all legs a call will have, or none: a call that cannot have both is not begun."""
-        for taken in range(count):
-            if not self._context.trunks.take_channel(trunk.id):
+    def _take_channels(self, call: Call) -> bool:
+        """Take channels for all legs a call will have, or none: a call that cannot have both is not begun.
+
+        Last of all before the start, since only a call that was started gives them back.
+        """
+        trunks, trunk_id = self._context.trunks, call.trunk.id
+        for taken in range(call.channel_count):
+            if not trunks.take_channel(trunk_id):
                 for _ in range(taken):
-                    self._context.trunks.give_channel(trunk.id)
+                    trunks.give_channel(trunk_id)
                 return False
         return True
 

@@ -83,8 +83,8 @@ class Housekeeping:
 
     async def place_orders(self) -> None:
         """Begin the calls that the service owes, unless there is no room: then another switch may, or a later round."""
-        if self._switch.has_room:
-            orders = await self._store.take_orders(self._clock.now_us())
+        if room_count := self._switch.room_count:
+            orders = await self._store.take_orders(self._clock.now_us(), room_count)
             if orders:
                 self._switch.place(orders)
 

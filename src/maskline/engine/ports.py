@@ -63,8 +63,8 @@ class SwitchStore(Protocol):
     ) -> PinOutcome:
         """Look up what a caller entered, and count it when it is wrong."""
 
-    async def take_orders(self, now: int) -> tuple[CallOrder, ...]:
-        """Take the calls that the service owes."""
+    async def take_orders(self, now: int, count_max: int) -> tuple[CallOrder, ...]:
+        """Take the calls that the service owes, as many as there is room for."""
 
     async def report(self, event: NewEvent) -> None:
         """Write an event of a call."""

@@ -84,6 +84,7 @@ class Switch:
         self._arriving: dict[LegID, bool] = {}  # INVITEs not yet admitted -> has the caller given up?
         self._wake: tuple[float, Cancellable] | None = None
         self._is_draining = False
+        self._is_stopped = False
         self._second = (0, 0)  # the current second of the monotonic clock and the INVITEs let in during it
         context = CallContext(
             user_agent=self.user_agent,
@@ -151,8 +152,8 @@ class Switch:
         self._is_draining = True
 
     def stop(self) -> None:
-        """End every call, as the switch goes down."""
-        self._is_draining = True
+        """End every call, as the switch goes down; one whose number is still being looked up does not begin."""
+        self._is_draining = self._is_stopped = True
         for call in tuple(self.calls.values()):
             call.feed(on.SwitchStopping())
         self.pump()
@@ -169,8 +170,8 @@ class Switch:
 
     @property
     def live_count(self) -> int:
-        """Calls that are not over."""
-        return sum(call.state.phase is not Phase.ENDED for call in self.calls.values())
+        """Calls that are not over, those whose number is still being looked up included."""
+        return len(self._arriving) + sum(call.state.phase is not Phase.ENDED for call in self.calls.values())
 
     # --- the pump -------------------------------------------------------------------------------------------
 
@@ -249,14 +250,17 @@ class Switch:
             return True
         self._second = (second, count + 1)
         # Ended calls stay until their legs let go; counting the live ones is for when it matters.
-        return len(self.calls) >= limits.call_count_max and self.live_count >= limits.call_count_max
+        known_count = len(self.calls) + len(self._arriving)
+        return known_count >= limits.call_count_max and self.live_count >= limits.call_count_max
 
     def _routed(self, event: IncomingInvite, result: Routed | Exception) -> None:
         has_given_up = self._arriving.pop(event.leg)
         try:
             if isinstance(result, Exception):
                 raise result
-            if has_given_up:
+            if self._is_stopped:
+                self.user_agent.refuse(event.leg, 503, self._clock.mono_s(), retry_after_s=RETRY_AFTER_S)
+            elif has_given_up:
                 self._admitter.record_refusal(result, Reason.CALLER_CANCELLED)
             else:
                 self._admitter.admit(event, result)
@@ -266,15 +270,19 @@ class Switch:
         self.pump()
 
     def place(self, orders: Sequence[CallOrder]) -> None:
-        """Begin calls that the service owes."""
+        """Begin calls that the service owes; nobody else was given them, so one that fails is accounted for."""
         for order in orders:
-            self._admitter.place(order)
+            try:
+                self._admitter.place(order)
+            except Exception as error:  # noqa: BLE001  # the boundary of one call
+                _log.error("call.not_placed", session_id=order.connect.session_id, exc_info=error)
+                self._admitter.record_unplaced(order, Reason.INTERNAL_ERROR)
         self.pump()
 
     @property
-    def has_room(self) -> bool:
-        """Whether a call of the service's own may begin now."""
-        return not self._is_draining and self.live_count < self.settings.limits.call_count_max
+    def room_count(self) -> int:
+        """How many calls of the service's own may begin now."""
+        return 0 if self._is_draining else max(0, self.settings.limits.call_count_max - self.live_count)
 
     def _start(self, call: Call) -> None:
         self.calls[call.plan.call_id] = call

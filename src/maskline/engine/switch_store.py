@@ -97,11 +97,11 @@ class WorkflowStore:
         )
         return await self._threads.write(work)
 
-    async def take_orders(self, now: int) -> tuple[CallOrder, ...]:
-        """Take the calls that the service owes."""
+    async def take_orders(self, now: int, count_max: int) -> tuple[CallOrder, ...]:
+        """Take the calls that the service owes, as many as there is room for."""
         if not await self._threads.look_up(are_call_orders_open, now):
             return ()
-        return await self._threads.write(take_call_orders, self._switch_id, now)
+        return await self._threads.write(take_call_orders, self._switch_id, now, count_max)
 
     async def report(self, event: NewEvent) -> None:
         """Write an event of a call."""

@@ -15,7 +15,7 @@ from .schema_call_flow import call_order
 from .statement import Statement, insert_row
 
 ORDER_BATCH_SIZE: Final = 50
-"""Orders one switch takes at once: what it can place within a second or two."""
+"""Orders one switch takes at once at most: what it can place within a second or two."""
 
 _o: Final = call_order.c
 _s: Final = masking_session.c
@@ -31,7 +31,7 @@ _TAKE: Final = Statement(
             select(_o.id)
             .where(_o.taken_at.is_(None))
             .order_by(_o.created_at)
-            .limit(ORDER_BATCH_SIZE)
+            .limit(bindparam("count_max"))
             .with_for_update(skip_locked=True)
             .scalar_subquery()
         )
@@ -97,11 +97,13 @@ def has_open_order(tx: Tx) -> bool:
     return tx.row(_HAS_OPEN) is not None
 
 
-def take_orders(tx: Tx, switch_id: str, now: int) -> tuple[TakenOrder, ...]:
-    """Take the oldest open orders for a switch, each once, ever; oldest first."""
+def take_orders(
+    tx: Tx, switch_id: str, now: int, count_max: int = ORDER_BATCH_SIZE
+) -> tuple[TakenOrder, ...]:
+    """Take the oldest open orders for a switch, each once, ever; oldest first, no more than `count_max`."""
+    rows = tx.rows(_TAKE, by=switch_id, now=now, count_max=min(count_max, ORDER_BATCH_SIZE))
     taken = [
-        TakenOrder(id_, session_id, Role(role), created_at)
-        for id_, session_id, role, created_at in tx.rows(_TAKE, by=switch_id, now=now)
+        TakenOrder(id_, session_id, Role(role), created_at) for id_, session_id, role, created_at in rows
     ]
     return tuple(sorted(taken))
 

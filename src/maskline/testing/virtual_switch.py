@@ -210,7 +210,7 @@ class VirtualSwitch:
 
     def place_orders(self) -> int:
         """Place the calls that the service owes, as housekeeping does; return how many there were."""
-        orders = _drive(self.store.take_orders(self.runner.now_us()))
+        orders = _drive(self.store.take_orders(self.runner.now_us(), self.switch.room_count))
         assert isinstance(orders, tuple)
         self.switch.place(orders)
         return len(orders)

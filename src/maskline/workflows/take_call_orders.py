@@ -16,14 +16,16 @@ ORDER_PATIENCE_S: Final = 60
 """How long an order waits for a switch. Who asked to be called a minute ago has turned to something else."""
 
 
-def take_call_orders(tx: Tx, switch_id: str, now: int) -> tuple[CallOrder, ...]:
-    """Take up to 50 open orders for a switch, oldest first; no other switch is ever given them.
+def take_call_orders(
+    tx: Tx, switch_id: str, now: int, count_max: int = call_orders.ORDER_BATCH_SIZE
+) -> tuple[CallOrder, ...]:
+    """Take up to 50 open orders for a switch that has room for `count_max`, oldest first; no other one gets them.
 
     Orders that cannot be carried out any more leave a record of a refused call and are not returned. Run again
     while `are_call_orders_open`.
     """
     orders = []
-    for taken in call_orders.take_orders(tx, switch_id, now):
+    for taken in call_orders.take_orders(tx, switch_id, now, count_max):
         it = call_orders.load_ordered_session(tx, taken)
         found = _build_order(taken, it, now)
         if isinstance(found, CallOrder):
