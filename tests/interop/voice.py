@@ -22,7 +22,7 @@ import numpy as np
 from maskline.media.dtmf import make_key_press
 from maskline.media.errors import RemoteProtocolError
 from maskline.media.rtp import RTPPacket, parse_rtp, render_rtp
-from maskline.media.tone import ABSENT_DB, PRESENT_DB, measure_level_db
+from maskline.media.tone import PRESENT_DB, measure_level_db
 from tests.interop.waiting import wait_for
 from tests.interop.wire import SIPText
 
@@ -200,11 +200,11 @@ class Voice:
         return time.time()
 
     def has_ever_heard(self, hz: int) -> bool:
-        """Whether a tone was there for a tenth of a second at any time."""
+        """Whether a tone was there for a tenth of a second at any time; the edges of others are not it."""
         samples = self.samples()
         step = LEVEL_RATE_HZ // 10
         parts = (samples[start : start + step] for start in range(0, len(samples), step // 2))
-        return any(measure_level_db(part, hz) > ABSENT_DB for part in parts if len(part) == step)
+        return any(measure_level_db(part, hz) > PRESENT_DB for part in parts if len(part) == step)
 
     # --- the wire -------------------------------------------------------------------------------------------
 
