@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Maskline
 
+from maskline.cli.context import Context
+from maskline.cli.main import MODULES, build_app
+
 COMMANDS_ON_DATA = [
     ("account", "create", "demo"),
     ("account", "list"),
@@ -93,6 +96,37 @@ def test_help_and_version(maskline: Maskline) -> None:
     assert "--auth-token" in maskline("account", "create", "--help").out
     assert maskline("--version").out.strip()
     assert maskline("--help").code == maskline("--version").code == 0
+
+
+def test_every_command_is_found_by_its_first_word() -> None:
+    """Whichever command is named, what is loaded for it alone has it as all commands together do."""
+    everything = build_app(Context())
+    assert {word for word in everything if not word.startswith("-")} == set(MODULES)
+    for word in MODULES:
+        alone = build_app(Context(), (word, "list"))
+        assert [*alone[word]] == [*everything[word]]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "unwanted"),
+    [
+        (("--version",), {"sqlalchemy", "rich", "structlog", "dns", "numpy", "av"}),
+        (("config", "show"), {"sqlalchemy", "dns", "numpy", "av"}),
+        (("trunk", "list"), {"fastapi", "dns", "numpy", "av"}),
+        (("serve", "--help"), {"fastapi", "sqlalchemy", "numpy", "av"}),
+    ],
+)
+def test_short_commands_load_little(tokens: tuple[str, ...], unwanted: set[str], tmp_path: Path) -> None:
+    """What takes a tenth of a second to load, and is of no use to a command, is not loaded for it."""
+    program = (
+        f"import sys; from maskline.cli.main import run; run({tokens}); sys.exit(' '.join({{*sys.modules}}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=False, cwd=tmp_path, text=True, timeout=30
+    )
+    loaded = set(done.stderr.split())
+    assert "maskline.config" in loaded
+    assert loaded & unwanted == set()
 
 
 def test_unreadable_database_exits_1(ready: Maskline, tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from maskline.clock import Clock, SystemClock
 from maskline.config import Settings, load_settings
 from maskline.errors import InputError, RefusedError
-from maskline.store.engine import Store
-from maskline.store.setup import open_store
+
+if TYPE_CHECKING:
+    from maskline.store.engine import Store
 
 T = TypeVar("T")
 
@@ -36,8 +37,10 @@ class Context:
         return load_settings(self.config, self.flags)
 
     @contextmanager
-    def store(self) -> Iterator[Store]:
+    def store(self) -> Iterator["Store"]:
         """The configured database, which must exist. Raises DatabaseMissingError and DatabaseUnusableError."""
+        from maskline.store.setup import open_store  # noqa: PLC0415  # slow to load; not every command needs it
+
         store = open_store(self.settings.effective_database_url, self.settings.effective_key_file)
         try:
             yield store

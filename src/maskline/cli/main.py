@@ -8,15 +8,15 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
+from typing import Final
 
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
-from maskline.cli import account, config, db, delivery, number, recording, serve, trunk, webhook
 from maskline.cli.context import Context, split_global_options
 from maskline.errors import AppError
-from maskline.observability import redact_text
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -27,9 +27,26 @@ _EPILOGUE = (
     "--http-bind HOST:PORT, ...; `maskline config show` lists them), before or after its name."
 )
 
+MODULES: Final = {
+    "serve": "serve",
+    "demo": "serve",
+    "account": "account",
+    "trunk": "trunk",
+    "number": "number",
+    "recording": "recording",
+    "webhook": "webhook",
+    "delivery": "delivery",
+    "db": "db",
+    "config": "config",
+}
+"""First words of the command line and the modules of `maskline.cli` that know what follows them."""
 
-def build_app(context: Context) -> App:
-    """All commands, bound to one invocation."""
+
+def build_app(context: Context, tokens: Sequence[str] = ()) -> App:
+    """Bind all commands to one invocation; of `tokens`, where they name one, no other is loaded.
+
+    What commands import takes most of a short command's time.
+    """
     app = App(
         name="maskline",
         help="Maskline, a self-hosted NAT for phone numbers.",
@@ -40,9 +57,16 @@ def build_app(context: Context) -> App:
         print_error=False,
         exit_on_error=False,
     )
-    for group in (serve, account, trunk, number, recording, webhook, delivery, db, config):
-        group.add_commands(app, context)
+    for name in _needed(tokens):
+        import_module(f"maskline.cli.{name}").add_commands(app, context)
     return app
+
+
+def _needed(tokens: Sequence[str]) -> tuple[str, ...]:
+    if tuple(tokens) == ("--version",):
+        return ()
+    first = tokens[0] if tokens else ""
+    return (MODULES[first],) if first in MODULES else tuple(dict.fromkeys(MODULES.values()))
 
 
 def run(tokens: Sequence[str]) -> int:
@@ -50,7 +74,7 @@ def run(tokens: Sequence[str]) -> int:
     context = Context(is_json="--json" in tokens)
     try:
         context, left = split_global_options(tokens)
-        result = build_app(context)(left)
+        result = build_app(context, left)(left)
     except CycloptsError as error:
         _tell(context, "input.invalid", f"{_one_line(error)} (try: maskline {_help_hint(error)}--help)")
         return EXIT_USAGE
@@ -64,15 +88,21 @@ def run(tokens: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     except OSError as error:
-        _tell(context, "system.failed", redact_text(str(error)))
+        _tell(context, "system.failed", _redact(str(error)))
         return EXIT_FAILED
     except Exception as error:  # noqa: BLE001  # the last boundary: a traceback as such could show a number
         _tell(
             context, "internal.error", f"internal error: {type(error).__name__}; please report what follows"
         )
-        print(redact_text(traceback.format_exc()), file=sys.stderr)
+        print(_redact(traceback.format_exc()), file=sys.stderr)
         return EXIT_FAILED
     return result if isinstance(result, int) else 0
+
+
+def _redact(text: str) -> str:
+    from maskline.observability import redact_text  # noqa: PLC0415  # slow to load, and seldom needed
+
+    return redact_text(text)
 
 
 def _tell(context: Context, code: str, message: str) -> None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from maskline.core.inventory import Target, Transport
 from maskline.core.targets import parse_literal
-from maskline.engine.trunk_resolver import LOOK_UP_TIMEOUT_S, NameUnknownError, SystemNames, TargetFinder
 from maskline.errors import InputError
 
 NETWORKS_MAX = 64  # a carrier publishes a handful; more is a mistake
@@ -93,6 +92,13 @@ def parse_codecs(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 def networks_of(targets: tuple[Target, ...]) -> tuple[str, ...]:
     """The targets' own addresses, each a network of one; names are looked up now, once. Raises InputError."""
+    from maskline.engine.trunk_resolver import (  # noqa: PLC0415  # DNS is slow to load, and seldom needed
+        LOOK_UP_TIMEOUT_S,
+        NameUnknownError,
+        SystemNames,
+        TargetFinder,
+    )
+
     finder = TargetFinder(SystemNames(), _EVERY_WAY)
 
     async def find() -> list[str]:
