@@ -249,6 +249,16 @@ def test_tries_are_forgotten_when_they_count_no_more(world: World) -> None:
     assert peek(world.store, "SELECT count(*) FROM pin_try") == [(0,)]
 
 
+def test_tries_of_parties_are_forgotten_with_their_session(world: World) -> None:
+    """They count as long as the session lives, and not after it."""
+    session = world.create(pin=FORCED)
+    enter(world, WRONG_PIN, person(1))
+    world.now = session.ends_at - 1
+    assert world.store.run(forget_pin_tries, world.now) == 0
+    assert world.store.run(forget_pin_tries, session.ends_at) == 1
+    assert peek(world.store, "SELECT count(*) FROM party_pin_try") == [(0,)]
+
+
 def test_no_pin_and_no_number_is_stored(world: World) -> None:
     """Tries are kept by reference; what was entered is not kept at all."""
     world.create(pin=PIN)

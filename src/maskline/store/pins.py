@@ -84,6 +84,16 @@ _FORGET: Final = Statement(
         )
     )
 )
+_FORGET_PARTY: Final = Statement(
+    delete(party_pin_try).where(
+        tuple_(party_pin_try.c.session_id, party_pin_try.c.role).in_(
+            select(party_pin_try.c.session_id, party_pin_try.c.role)
+            .join(masking_session, _s.id == party_pin_try.c.session_id)
+            .where(_s.end_at <= bindparam("now"))
+            .limit(FORGET_BATCH_SIZE)
+        )
+    )
+)
 
 
 class PinNumber(NamedTuple):
@@ -166,3 +176,8 @@ def update_party_tries(tx: Tx, session_id: str, role: Role, tries: PartyTries) -
 def forget_tries(tx: Tx, opened_by: int) -> int:
     """Delete the next batch of windows that were opened by then (µs UTC); return how many."""
     return tx.run(_FORGET, opened_by=opened_by)
+
+
+def forget_party_tries(tx: Tx, now: int) -> int:
+    """Delete the next batch of parties' tries whose session is over; return how many."""
+    return tx.run(_FORGET_PARTY, now=now)

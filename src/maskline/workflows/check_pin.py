@@ -128,6 +128,10 @@ def _raise_alarm(tx: Tx, it: _Try, counted: TryWindow) -> None:
 
 
 def forget_pin_tries(tx: Tx, now: int, limits: PinLimits = PIN_LIMITS) -> int:
-    """Delete up to 500 tries that count no more; return how many. Nothing depends on it."""
+    """Delete up to 500 tries that count no more, of callers and of parties; return how many of the more frequent kind.
+
+    Nothing depends on it. Run again while it returns 500.
+    """
     window_s = max(limits.caller.window_s, limits.number.window_s)
-    return pins.forget_tries(tx, now - window_s * MICROSECONDS)
+    callers_count = pins.forget_tries(tx, now - window_s * MICROSECONDS)
+    return max(callers_count, pins.forget_party_tries(tx, now))
