@@ -65,10 +65,12 @@ class Talk:
     def hang_up(self) -> None:
         """Have B hang up, and wait for the end of both legs and for the record."""
         assert self.uas is not None
+        ground, number = self.stage.ground, self.stage.carrier.virtual
+        before = len(ground.records(number))
         tell_to_hang_up(self.uas, 0)
         self.uac.wait()
         self.uas.wait()
-        self.stage.ground.wait_for_records(self.stage.carrier.virtual)
+        ground.wait_for_records(number, before + 1)
 
     def told_callee(self) -> bytes:
         """Every byte of signalling that the callee was sent."""
