@@ -35,6 +35,7 @@ class FakeService:
 
     switch: FakeSwitch = field(default_factory=FakeSwitch)
     has_watch_stopped: bool = False
+    signal_on_start: signal.Signals | None = None
     is_up: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -55,6 +56,8 @@ def service(monkeypatch: pytest.MonkeyPatch) -> FakeService:
     @asynccontextmanager
     async def run_service(_settings: Settings, *, sandbox: bool) -> AsyncIterator[FakeService]:
         del sandbox
+        if fake.signal_on_start is not None:
+            os.kill(os.getpid(), fake.signal_on_start)
         yield fake
 
     def render_banner(_service: FakeService) -> str:
@@ -112,3 +115,28 @@ async def test_sigint_ends_at_once(tmp_path: Path, service: FakeService) -> None
     os.kill(os.getpid(), signal.SIGINT)
     await asyncio.wait_for(task, DEADLINE_S)
     assert not service.switch.drained.is_set()
+
+
+@pytest.mark.parametrize(("call_count", "drain_s"), [(0, 3600), (5, 0)], ids=["no calls", "no time"])
+async def test_sigterm_with_nothing_to_wait_for_ends_at_once(
+    tmp_path: Path, service: FakeService, call_count: int, drain_s: int
+) -> None:
+    """No calls, or no patience: it is drained all the same, so that what still arrives hears 503."""
+    service.switch.live_count = call_count
+    task = await start(tmp_path, service, drain_s=drain_s)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(task, DEADLINE_S)
+    assert service.switch.drained.is_set()
+    assert service.has_watch_stopped
+
+
+@pytest.mark.parametrize("early", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+async def test_a_signal_during_the_start_is_not_lost(
+    tmp_path: Path, service: FakeService, early: signal.Signals
+) -> None:
+    """A supervisor that has changed its mind: the service comes up and ends."""
+    service.signal_on_start = early
+    service.switch.live_count = 0
+    task = await start(tmp_path, service, drain_s=3600)
+    await asyncio.wait_for(task, DEADLINE_S)
+    assert service.switch.drained.is_set() is (early is signal.SIGTERM)
