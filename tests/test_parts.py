@@ -1,6 +1,8 @@
 """The parts of a process get from the settings what they are built from."""
 
+import ssl
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -10,12 +12,27 @@ from maskline.core.pin import PIN_LIMITS, PinLimits, TryLimit
 from maskline.core.routing import AskPin, PinLocked, PinWrong, decide_route
 from maskline.core.secret import Secret
 from maskline.engine.media_types import Family
+from maskline.engine.runner import AsyncioRunner
+from maskline.engine.sip_sockets import SipSockets
+from maskline.engine.switch_store import WorkflowStore
 from maskline.errors import ConfigError
 from maskline.outbound.types import OutboundFailed, OutboundLimits, OutboundRefused
-from maskline.parts import build_store, engine_settings, open_outbound, open_recordings, pin_limits
+from maskline.parts import (
+    build_store,
+    build_switch,
+    engine_settings,
+    listen,
+    open_outbound,
+    open_recordings,
+    pin_limits,
+)
 from maskline.recordings.storage_local import LocalStorage
 from maskline.store.engine import Store
 from maskline.store.thread import StoreThreads
+from maskline.testing.clock import ManualClock
+from maskline.testing.prompts import FakePrompts
+from maskline.testing.relay import FakeRelay
+from tests.certificates import make_authority, make_certificate
 from tests.world import World, person, virtual
 
 
@@ -90,3 +107,75 @@ def test_place_of_recordings_is_the_settings(tmp_path: Path) -> None:
     assert isinstance(open_recordings(settings_of(tmp_path)), LocalStorage)
     with pytest.raises(ConfigError, match="recording_storage"):
         open_recordings(settings_of(tmp_path, recording_storage="ftp://x"))
+
+
+async def test_every_transport_that_is_set_is_listened_on(tmp_path: Path) -> None:
+    """UDP and TCP share a port for each address; TLS has one of its own, and only where it is set."""
+    authority = make_authority(tmp_path)
+    shown = make_certificate(tmp_path, authority, "switch.example")
+    tls = {
+        "sip_tls_bind": "127.0.0.1:0",
+        "sip_tls_cert": shown.cert_path,
+        "sip_tls_key": shown.key_path,
+        "sip_tls_ca": authority.cert_path,
+    }
+    for flags, transports in (({}, {"udp", "tcp"}), (tls, {"udp", "tcp", "tls"})):
+        sockets = make_sockets()
+        await listen(settings_of(tmp_path, sip_bind="127.0.0.1:0,[::1]:0", **flags), sockets)
+        await sockets.close()
+        assert {transport for transport, is_v6 in sockets.local if not is_v6} == transports
+        assert sockets.local["udp", False] == sockets.local["tcp", False]
+        assert sockets.local["udp", True][0] == "::1"
+
+
+async def test_a_certificate_that_is_none_keeps_the_service_from_starting(tmp_path: Path) -> None:
+    """An operator hears of it at the start, not with the first call."""
+    (tmp_path / "none").write_text("no certificate")
+    sockets = make_sockets()
+    wrong = dict.fromkeys(("sip_tls_cert", "sip_tls_key"), tmp_path / "none")
+    with pytest.raises(ssl.SSLError):
+        await listen(
+            settings_of(tmp_path, sip_bind="127.0.0.1:0", sip_tls_bind="127.0.0.1:0", **wrong), sockets
+        )
+    await sockets.close()
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({}, (("127.0.0.1", 5060), None, None)),
+        ({"sip_advertise": "192.0.2.1:0"}, (("192.0.2.1", 5060), None, None)),
+        ({"sip_advertise": "192.0.2.1:5080"}, (("192.0.2.1", 5080), None, None)),
+        ({"sip_tls_advertise": "sip.example:5081"}, (("127.0.0.1", 5060), None, ("sip.example", 5081))),
+        (
+            {"sip_bind": "127.0.0.1:0,[::1]:0", "sip_advertise": "192.0.2.1:0,[2001:db8::1]:5080"},
+            (("192.0.2.1", 5060), ("2001:db8::1", 5080), None),
+        ),
+    ],
+    ids=["as bound", "a host", "host and port", "TLS", "both families"],
+)
+async def test_switch_is_announced_as_set_or_as_bound(
+    tmp_path: Path, flags: dict[str, object], expected: tuple[tuple[str, int] | None, ...]
+) -> None:
+    """Over UDP and TCP, over IPv6, and over TLS; a port that is 0 is the one that was bound."""
+    settings = settings_of(tmp_path, **{"sip_bind": "127.0.0.1:0", "calls_max": 7, **flags})
+    sockets = make_sockets()
+    sockets.local |= {("udp", False): ("127.0.0.1", 5060), ("udp", True): ("::1", 5060)}
+    told = build_switch(
+        settings,
+        sockets=sockets,
+        store=cast("WorkflowStore", None),  # nobody calls
+        relay=FakeRelay(),
+        prompts=FakePrompts(),
+        runner=AsyncioRunner(ManualClock()),
+        has_recording_room=lambda: True,
+    ).settings
+    assert (told.advertised, told.advertised_v6, told.advertised_tls) == expected
+    assert told.limits.call_count_max == 7
+
+
+def make_sockets() -> SipSockets:
+    """Sockets on which nothing arrives."""
+    return SipSockets(
+        receive=lambda _data, _flow: None, closed=lambda _flow: None, is_trusted=lambda _address: True
+    )
