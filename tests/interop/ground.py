@@ -179,14 +179,8 @@ class Ground:
 
     def set_targets(self, carrier: Carrier, *targets: Target) -> None:
         """Give a carrier other targets; the running service knows them when this returns."""
-
-        def change(tx: Tx) -> None:
-            trunk = load_trunk(tx, f"carrier{carrier.index}")
-            assert trunk is not None
-            assert change_trunk(tx, replace(trunk, targets=targets))
-
         loaded_count = self.log.count("trunks.loaded")
-        self.store.run(change)
+        self.change_trunk(carrier, targets=targets)
         wait_for(lambda: self.log.count("trunks.loaded") > loaded_count, 5.0, "the trunks are loaded again")
 
     def add_session(
