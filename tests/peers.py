@@ -10,7 +10,13 @@ import pytest
 
 from maskline.testing.programs import find_program
 
-PACKAGES = {"sipp": "sip-tester", "tshark": "tshark", "baresip": "baresip", "initdb": "postgresql", "node": "nodejs"}
+PACKAGES = {
+    "sipp": "sip-tester",
+    "tshark": "tshark",
+    "baresip": "baresip",
+    "initdb": "postgresql",
+    "node": "nodejs",
+}
 
 
 def need(*programs: str) -> None:

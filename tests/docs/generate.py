@@ -115,7 +115,9 @@ def documents() -> list[Path]:
 
 def _render_command(name: str, app: App) -> str:
     collection = app.assemble_argument_collection(parse_docstring=True)
-    arguments = [argument for argument in collection if argument.name != "*"]  # which stands for what it holds
+    arguments = [
+        argument for argument in collection if argument.name != "*"
+    ]  # which stands for what it holds
     words = " ".join(argument.name for argument in arguments if not argument.name.startswith("-"))
     lines = [f"### `{f'{name} {words}'.strip()}`", ""]
     said = inspect.cleandoc((app.default_command.__doc__ or "") if app.default_command else "")

@@ -7,7 +7,9 @@ from maskline.store.engine import Store
 def test_trunks_without_and_with_secrets(store: Store) -> None:
     """A trunk may have no credentials; empty lists stay lists."""
     store.run(trunks.insert_trunk, TrunkSettings(name="a", targets=(Target(host="h"),)), 1)
-    store.run(trunks.insert_trunk, TrunkSettings(name="b", targets=(Target(host="h"),), password=Secret("")), 2)
+    store.run(
+        trunks.insert_trunk, TrunkSettings(name="b", targets=(Target(host="h"),), password=Secret("")), 2
+    )
     plain, secret = store.read(trunks.load_trunks)
     assert (plain.password, plain.accept, plain.media_networks) == (None, (), ())
     assert secret.password == Secret("")

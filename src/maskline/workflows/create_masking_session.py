@@ -101,9 +101,7 @@ def create_masking_session(
     return _allocate(tx, request)
 
 
-def _prepare(
-    tx: Tx, account: Account, new: NewMaskingSession, now: int, limits: PinLimits
-) -> _Request:
+def _prepare(tx: Tx, account: Account, new: NewMaskingSession, now: int, limits: PinLimits) -> _Request:
     assert new.first is not None or new.second is not None, "a session names a party"
     first_ref = None if new.first is None else tx.keys.ref(new.first)
     second_ref = None if new.second is None else tx.keys.ref(new.second)
