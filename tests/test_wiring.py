@@ -8,10 +8,10 @@ import sys
 import urllib.request
 from pathlib import Path
 
+from maskline.banner import render_banner
 from maskline.config import Settings, load_settings
 from maskline.demo.client import MaskingClient
 from maskline.demo.main import A_NUMBER, B_NUMBER
-from maskline.banner import render_banner
 from maskline.wiring import run_service
 
 
