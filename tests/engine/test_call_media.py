@@ -419,6 +419,13 @@ async def test_a_caller_answered_early_gets_one_codec_and_so_does_b() -> None:
     assert await media.connect_callee(_sdp(B_SDP_HOST, 6000, (0, 101))) is None
 
 
+async def test_the_trunk_says_which_codec_a_caller_answered_early_gets() -> None:
+    """Where carriers speak A-law, the order of the trunk's codecs says so."""
+    media = _media(FakeRelay(), replace(PROMPTED, codecs=("PCMA", "PCMU", "opus")))
+    await media.open(_sdp(formats=(9, 0, 8, 101)))
+    assert [codec.name for codec in parse_sdp(media.answer_early()).codecs] == ["PCMA"]
+
+
 async def test_a_caller_without_offer_is_offered_one_codec_early() -> None:
     """Our 200 carries the offer, its ACK the answer; then A can be played to."""
     relay = FakeRelay()

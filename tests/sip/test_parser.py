@@ -229,6 +229,14 @@ def test_malformed_responses_and_acks_are_dropped() -> None:
     assert refuse(raw(ack, CSeq="CSeq: 1 INVITE")).reply_to is None
 
 
+def test_what_a_response_asserts_is_read_by_nobody() -> None:
+    """A carrier's slip in a field that we never read costs no call; in a request it would name the caller."""
+    slip = "P-Asserted-Identity: <tel:somebody;cpc=ordinary>"
+    answer = parse_datagram(raw((*RESPONSE_LINES, slip)))
+    assert isinstance(answer, Response)
+    assert refuse(raw((*INVITE_LINES, slip))).status_hint == 400
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"\r\n\r\n", b"\x00", b"hello", b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12)]
 )

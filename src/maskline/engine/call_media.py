@@ -30,7 +30,7 @@ from maskline.media.sdp import (
 
 SESSION_ID_BITS = 62  # RFC 8866 section 5.2 asks for a number; phones read it as a signed 64-bit integer
 PROMPT_CODECS: Final = ("PCMU", "PCMA", "G722")
-"""What prompts can be played in, the one that every carrier has first."""
+"""What prompts can be played in; which one a caller gets is the order of its trunk."""
 
 
 class PromptNeed(StrEnum):
@@ -177,8 +177,8 @@ class CallMedia:
     def prompt_codec(self, side: Side) -> str | None:
         """Name what a prompt for this side has to be encoded in; None where it speaks nothing of the kind."""
         remote = self.sides[side].remote
-        # A side that has not said anything yet is going to be offered what we like best.
-        spoken = PROMPT_CODECS if remote is None else tuple(codec.name for codec in remote.codecs)
+        # A side that has not said anything yet is going to be offered what its trunk likes best.
+        spoken = self._codecs if remote is None else tuple(codec.name for codec in remote.codecs)
         return next((name for name in spoken if name in PROMPT_CODECS and name in self._codecs), None)
 
     def event_payload_type(self, side: Side) -> int | None:
@@ -308,7 +308,7 @@ class CallMedia:
     def _first_draft(self, remote: RemoteDescription | None) -> LocalDescription:
         """Work out leg B's offer; with prompts in it, of codecs that they can be played in."""
         if self.policy.prompts is not None:
-            self._codecs = tuple(name for name in PROMPT_CODECS if name in self.policy.codecs)
+            self._codecs = tuple(name for name in self.policy.codecs if name in PROMPT_CODECS)
             try:
                 return self._draft_offer(Side.B, remote)
             except NoCommonCodec:
@@ -345,12 +345,10 @@ class CallMedia:
 
     def _for_prompts(self, codecs: Iterable[Codec]) -> tuple[Codec, ...]:
         """Keep the one codec that A is told to use when it is answered early. Raises `NoCommonCodec`."""
-        usable = [
-            codec for codec in codecs if codec.name in PROMPT_CODECS and codec.name in self.policy.codecs
-        ]
+        usable = [codec for codec in codecs if codec.name in PROMPT_CODECS and codec.name in self._codecs]
         if not usable:
             raise NoCommonCodec
-        return (min(usable, key=lambda codec: PROMPT_CODECS.index(codec.name)),)
+        return (min(usable, key=lambda codec: self._codecs.index(codec.name)),)
 
     @staticmethod
     def _say(media: _SideMedia, local: LocalDescription) -> bytes:

@@ -257,7 +257,7 @@ def _build_message(head: _Head, body: bytes) -> Message:
         message = _parse_status_line(head.start_line, headers, body)
     else:
         message = _parse_request_line(head.start_line, headers, body)
-    _check_headers(headers, head.fields)
+    _check_headers(headers, head.fields, is_request=isinstance(message, Request))
     if isinstance(message, Request):
         if headers.cseq.method != message.method:
             raise RemoteProtocolError("CSeq method differs from the request's")
@@ -297,8 +297,11 @@ def _refuse_version(version: str) -> None:
     raise RemoteProtocolError("malformed SIP version")
 
 
-def _check_headers(headers: Headers, index: dict[str, list[str]]) -> None:
-    """Parse whatever the layers above read; the results stay in `headers`."""
+def _check_headers(headers: Headers, index: dict[str, list[str]], *, is_request: bool) -> None:
+    """Parse whatever the layers above read; the results stay in `headers`.
+
+    Who a response says has answered is read by nobody, so a carrier's slip there costs no call.
+    """
     vias = index["Via"]
     if len(vias) > 1 or "," in vias[0]:
         headers.all("Via")
@@ -310,7 +313,7 @@ def _check_headers(headers: Headers, index: dict[str, list[str]]) -> None:
         parse_number(index["Max-Forwards"][0], MAX_FORWARDS_MAX)
     for name, values in index.items():
         if name in _ADDRESS_LISTS:
-            if values != ["*"]:
+            if values != ["*"] and (is_request or name != "P-Asserted-Identity"):
                 headers.addresses(name)
         elif name in _DELTA_SECONDS:
             parse_delta_seconds(values[0])
