@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,18 +12,18 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from maskline.core.call_record import Side
+from maskline.core.call.state import CallState
 from maskline.core.inventory import Account, NewAccount, NewNumbers, Target, TrunkSettings
 from maskline.core.masking import MaskingSession, NewMaskingSession, PinSettings, SessionCreated
 from maskline.core.numbers import DID, E164
 from maskline.core.secret import Secret
+from maskline.engine.call import Call
 from maskline.engine.switch_settings import SwitchLimits
-from maskline.prompts.types import PromptFailure, PromptFile
+from maskline.prompts.types import PromptFailure
 from maskline.store.engine import Store, parse_database_url
 from maskline.store.keys import load_key_file
 from maskline.store.setup import init_database
 from maskline.testing.network import Address, Impairment, VirtualNetwork
-from maskline.testing.relay import FakeRelay
 from maskline.testing.virtual_switch import VirtualSwitch
 from maskline.workflows.accounts import AccountExists, create_account
 from maskline.workflows.create_masking_session import create_masking_session
@@ -30,6 +31,7 @@ from maskline.workflows.end_masking_session import end_masking_session
 from maskline.workflows.numbers import add_numbers
 from maskline.workflows.trunks import TrunkExists, add_trunk
 from tests.simulation.exchange import Exchange
+from tests.simulation.parts import Mood, PlayingRelay, SlowPrompts, SlowThreads, Watcher
 
 US_PER_S = 1_000_000
 EPOCH_US = 1_800_000_000 * US_PER_S
@@ -39,39 +41,21 @@ PORTS = (6001, 6002)
 NUMBER_COUNT = 6
 SPAN_S = 300.0  # in which everything begins
 SETTLE_S = 700.0  # longer than the longest call, and than every timer after it
+FORGET_S = 500.0  # until a peer that missed the end of its call has asked whether it stands
 DATABASE, KEY = "maskline.db", "maskline.key"
 PROMPT_URLS = tuple(f"https://a.example/{index}.mp3" for index in range(4))
 
 
-class PlayingRelay(FakeRelay):
-    """A relay whose prompts end by themselves, and whose callers press what they were told to when asked."""
+class NotingCalls(dict[str, Call]):
+    """A switch's calls, with a list of all there ever were."""
 
-    network: VirtualNetwork
-    dice: Random
-    keys_of: Callable[[str], str]
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: set[str] = set()
 
-    async def play(
-        self, call: str, side: Side, prompt: PromptFile, *, tag: str, repeats: bool = False
-    ) -> None:
-        """Play, and come to an end after a while."""
-        await super().play(call, side, prompt, tag=tag, repeats=repeats)
-        if repeats:
-            return
-        later = self.network.now + self.dice.uniform(0.1, 6.0)
-        self.network.call_at(later, lambda: self._end(call, side, tag))
-        if prompt.stem.endswith("pin"):
-            for index, key in enumerate(self.keys_of(call)):
-                at = self.network.now + 1.0 + 0.3 * index
-                self.network.call_at(at, lambda key=key: self._press(call, key))  # type: ignore[misc]
-
-    def _end(self, call: str, side: Side, tag: str) -> None:
-        session = self.sessions.get(call)
-        if session is not None and (play := session.playing.get(side)) is not None and play.tag == tag:
-            self.finish_play(call, side)
-
-    def _press(self, call: str, key: str) -> None:
-        if call in self.sessions:
-            self.press(call, Side.A, key)
+    def __setitem__(self, call_id: str, call: Call) -> None:
+        self.started.add(call_id)
+        super().__setitem__(call_id, call)
 
 
 def make_template(directory: Path) -> None:
@@ -91,16 +75,21 @@ class Episode:
     store: Store = field(init=False)
     account: Account = field(init=False)
     node: VirtualSwitch = field(init=False)
+    relay: PlayingRelay = field(init=False)
+    watcher: Watcher = field(init=False)
     exchanges: list[Exchange] = field(default_factory=list)
     sessions: list[MaskingSession] = field(default_factory=list)
     virtual_numbers: tuple[DID, ...] = ()
     people: list[str] = field(default_factory=list)
     deleted_at: dict[str, int] = field(default_factory=dict)
+    breaches: list[str] = field(default_factory=list)
     logs: list[MutableMapping[str, Any]] = field(default_factory=list)
     jump_us: int = 0  # the sum of all jumps' sizes
     _dice: Random = field(init=False)
     _epoch_shift_us: int = 0
-    _pins: list[tuple[str, str]] = field(default_factory=list)
+    crash_count: int = 0
+    started: set[str] = field(default_factory=set)  # the calls that the last switch began
+    _pins: dict[DID, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
 
     def run(self) -> None:
         """Let it all happen."""
@@ -123,7 +112,7 @@ class Episode:
             self._at(second / 2, self._keep_house)
         self.network.run(until=SPAN_S + SETTLE_S)
         self.node.switch.stop()
-        self.network.run(until=SPAN_S + SETTLE_S + 200.0)
+        self.network.run(until=SPAN_S + SETTLE_S + FORGET_S)
 
     def close(self) -> None:
         """Let the database go."""
@@ -180,6 +169,12 @@ class Episode:
             self.exchanges.append(Exchange(self.network, (CARRIER, port), SWITCH, seeded))
 
     def _start_switch(self) -> None:
+        mood = Mood(Random(self._dice.random()), is_bad=self._dice.random() < 0.5)
+        self.watcher = Watcher(self.network, self._state_of, self.breaches)
+        self.relay = PlayingRelay(self.network, mood, self.watcher)
+        self.relay.keys_of = self._keys
+        prompts = SlowPrompts(mood)
+        prompts.fail(PROMPT_URLS[0], PromptFailure.NOT_FOUND)
         self.node = VirtualSwitch(
             self.network,
             self.store,
@@ -187,19 +182,23 @@ class Episode:
             epoch_us=EPOCH_US + self._epoch_shift_us,
             seed=self._dice.getrandbits(32),
             limits=SwitchLimits(call_count_max=self._dice.choice([400, 400, 5])),
-            relay=self._make_relay(),
+            relay=self.relay,
+            prompts=prompts,
+            threads=SlowThreads(self.store, mood),
         )
-        self.node.prompts.fail(PROMPT_URLS[0], PromptFailure.NOT_FOUND)
+        calls = NotingCalls()
+        self.node.switch.calls, self.started = calls, calls.started
 
-    def _make_relay(self) -> PlayingRelay:
-        relay = PlayingRelay(now=lambda: self.network.now)
-        relay.network, relay.dice = self.network, Random(self._dice.random())
-        relay.keys_of = lambda _call: self._keys(relay.dice)
-        return relay
+    def _state_of(self, call_id: str) -> CallState | None:
+        call = self.node.switch.calls.get(call_id)
+        return None if call is None else call.state
 
-    def _keys(self, dice: Random) -> str:
-        first, second = dice.choice(self._pins) if self._pins else ("0000", "1111")
-        return dice.choice([first + "#", second + "#", "31415#", "#", first, ""])
+    def _keys(self, call_id: str) -> str:
+        """What a caller who is asked for a PIN presses: mostly one of its number's."""
+        dice, call = self.relay.mood.dice, self.node.switch.calls.get(call_id)
+        pins = [] if call is None else self._pins[call.plan.number]
+        first, second = dice.choice(pins) if pins else ("0000", "1111")
+        return dice.choice([first + "#", second + "#", first, "12*" + second + "#", "31415#", "#", ""])
 
     # --- what happens ---------------------------------------------------------------------------------------
 
@@ -229,7 +228,8 @@ class Episode:
         kind = dice.choice(
             ["plain"] * 4 + ["prompts", "pin", "forced", "unknown", "lone", "lone pin", "order"]
         )
-        pins = (f"{len(self._pins):04}1", f"{len(self._pins):04}2")
+        count = len(self.sessions)
+        pins = (f"{count:04}1", f"{count:04}2")
         pin = None
         if kind in {"pin", "forced", "lone pin"}:
             pin = PinSettings(
@@ -258,7 +258,7 @@ class Episode:
         if isinstance(created, SessionCreated):
             self.sessions.append(created.session)
             if pin is not None:
-                self._pins.append(pins)
+                self._pins[created.session.virtual_number].append(pins)
 
     def _person(self) -> str:
         if self.people and self._dice.random() < 0.4:
@@ -273,6 +273,7 @@ class Episode:
         self.deleted_at.setdefault(session.id, now)
 
     def _keep_house(self) -> None:
+        self.relay.look_at_all()
         self.node.see_revocations()
         if self.node.switch.room_count:
             self.node.place_orders()
@@ -284,14 +285,16 @@ class Episode:
 
     def _crash_switch(self) -> None:
         """The process dies and another takes its place; the relay's process dies with it."""
+        self.crash_count += 1
+        self.relay.sessions.clear()
         self._epoch_shift_us = self.node.runner.epoch_us - EPOCH_US
         self.network.detach(SWITCH)
         self._start_switch()
         self.node.start()
 
     def _lose_relay(self) -> None:
-        self.node.relay.lose()
-        self._at(self.network.now + self._dice.uniform(0.05, 3.0), self.node.relay.restart)
+        self.relay.lose()
+        self._at(self.network.now + self._dice.uniform(0.05, 3.0), self.relay.restart)
 
     def _jump_clock(self) -> None:
         size_s = self._dice.choice([2.0, 30.0, 4_000.0]) * self._dice.choice([-1, 1])

@@ -4,12 +4,14 @@ import re
 from collections import defaultdict
 from itertools import pairwise
 
-from tests.simulation.episode import SWITCH, Episode
+from maskline.core.call_record import REFUSED_CALLS_STORED_MAX
+from tests.simulation.episode import SWITCH, US_PER_S, Episode
 from tests.simulation.exchange import MEDIA_HOST
 
 _NUMBER = re.compile(rb"\+?91\d{10}|\+?9198\d{8}")
 _HEADER = {name: re.compile(rb"^" + name + rb": *(.*?)\r$", re.MULTILINE) for name in (b"Call-ID", b"From")}
 SECRETS = (b"from +", MEDIA_HOST.encode(), b"o=secret")
+TIMER_SLACK_US = 100_000
 SLACK_US = 1_100_000
 """A deletion reaches a call in set-up within a second; one that is being joined that moment had looked just before."""
 
@@ -20,6 +22,11 @@ def check(episode: Episode) -> None:
     check_bindings(episode)
     check_windows(episode)
     check_endings(episode)
+    check_relay(episode)
+    check_account(episode)
+    check_limits(episode)
+    check_told(episode)
+    check_secrecy(episode)
     check_legs(episode)
     check_presented(episode)
 
@@ -76,6 +83,71 @@ def check_endings(episode: Episode) -> None:
     for started_at, *steps, ended_at in records:
         instants = [at for at in (started_at, *steps, ended_at) if isinstance(at, int)]
         assert instants == sorted(instants)
+
+
+def check_relay(episode: Episode) -> None:
+    """I2, I5: nobody heard, or was recorded, before the bridge, nor a key of a PIN; what was opened is closed."""
+    assert episode.breaches == []
+    assert episode.watcher.open_count == 0
+    assert episode.watcher.joined_count > 0 or episode.crash_count
+
+
+def check_account(episode: Episode) -> None:
+    """I4: what was begun is in the books, unless it was one of too many refused ones, which are counted."""
+    written = {call_id for (call_id,) in episode.rows("SELECT call_id FROM call_record")}
+    missing = episode.started - written
+    flood = sum(
+        count - REFUSED_CALLS_STORED_MAX
+        for (count,) in episode.rows("SELECT call_count FROM refused_call_count")
+        if isinstance(count, int) and count > REFUSED_CALLS_STORED_MAX
+    )
+    assert len(missing) <= flood
+
+
+def check_limits(episode: Episode) -> None:
+    """No answered leg outlives its session's limit, and no phone rings longer than it says."""
+    if episode.jump_us:
+        return
+    for answered_at, callee_answered_at, ringing_at, ended_at, limit_s, ring_s in episode.rows(
+        "SELECT answered_at, callee_answered_at, ringing_at, r.ended_at, call_time_limit_s, ring_timeout_s "
+        "FROM call_record r JOIN masking_session s ON s.id = r.session_id "
+        "WHERE reason != 'switch-restarted' AND s.modified_at = s.created_at "
+        "AND call_id IN (SELECT call_id FROM interaction)"
+    ):
+        assert isinstance(ended_at, int)
+        assert isinstance(limit_s, int)
+        assert isinstance(ring_s, int)
+        for at in (answered_at, callee_answered_at):
+            assert not isinstance(at, int) or ended_at - at <= limit_s * US_PER_S + TIMER_SLACK_US
+        if isinstance(ringing_at, int):
+            until = callee_answered_at if isinstance(callee_answered_at, int) else ended_at
+            assert until - ringing_at <= ring_s * US_PER_S + TIMER_SLACK_US
+
+
+def check_told(episode: Episode) -> None:
+    """Every answered leg of a call that is told of was told of twice: when it was answered and when it ended."""
+    if episode.crash_count:
+        return
+    kinds: dict[object, list[object]] = defaultdict(list)
+    for call_id, kind in episode.rows("SELECT call_id, kind FROM outbox WHERE call_id IS NOT NULL"):
+        kinds[call_id].append(kind)
+    for call_id, answered_at, callee_answered_at in episode.rows(
+        "SELECT call_id, answered_at, callee_answered_at FROM call_record r "
+        "JOIN masking_session s ON s.id = r.session_id "
+        "WHERE s.callback_url != '' AND s.modified_at = s.created_at AND call_id IN (SELECT call_id FROM interaction)"
+    ):
+        answered_count = sum(at is not None for at in (answered_at, callee_answered_at))
+        assert kinds[call_id].count("call.party_answered") == answered_count
+        assert kinds[call_id].count("call.party_hung_up") == answered_count
+        assert kinds[call_id].count("call.finished") == 1
+
+
+def check_secrecy(episode: Episode) -> None:
+    """No number of a person is in what is told to others or written to the log, and no PIN."""
+    people = [number.lstrip("+") for number in episode.people]
+    told = [str(facts) for (facts,) in episode.rows("SELECT facts FROM outbox")]
+    for text in (*told, *map(repr, episode.logs)):
+        assert not any(number in text for number in people)
 
 
 def check_legs(episode: Episode) -> None:

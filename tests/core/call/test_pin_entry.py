@@ -152,6 +152,20 @@ def test_database_that_does_not_answer_ends_the_call() -> None:
     assert state.termination.reason is Reason.OVERLOADED
 
 
+def test_caller_who_hangs_up_while_the_session_is_claimed_is_told_of() -> None:
+    """The PIN's session turns out to have been had: its events tell of the leg that stood, as its record does."""
+    gone = (on.LegEnded(Side.A, on.LegEnd.BYE), on.LegReleased(Side.A))
+    _, said = run(*ASKED, *press("1#"), ACCEPTED, *gone, CLAIMED, plan=PIN)
+    assert [command.event.kind for command in of_type(said, do.Report)] == [
+        EventKind.PIN_CHECKED,
+        EventKind.PARTY_ANSWERED,
+        EventKind.PARTY_HUNG_UP,
+    ]
+    assert [type(command) for command in said[-2:]] == [do.WriteRecord, do.Forget]
+    _, said = run(*ASKED, *press("1#"), ACCEPTED, *gone, on.ClaimRefused(on.ClaimRefusal.BUSY), plan=PIN)
+    assert [command.event.kind for command in of_type(said, do.Report)] == [EventKind.PIN_CHECKED]
+
+
 def test_keys_pass_a_moment_after_the_bridge() -> None:
     """Once joined, the caller's keys are the other party's to hear; the last one of the PIN may still be down then."""
     bridged = (

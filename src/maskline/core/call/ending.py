@@ -51,8 +51,19 @@ def settle_claim(state: CallState, event: on.CallClaimed | on.ClaimRefused, _now
     # A database that did not answer may have taken the claim all the same: then a record frees the session.
     is_refused = isinstance(event, on.ClaimRefused) and event.reason is not on.ClaimRefusal.UNAVAILABLE
     settled = state._replace(claim=Claim.SETTLED if is_refused else Claim.HELD)
-    writing = _account(settled)
-    return settled, (writing, do.Forget()) if settled.is_forgotten else (writing,)
+    commands = [] if is_refused else _late_reports(settled)
+    commands.append(_account(settled))
+    if settled.is_forgotten:
+        commands.append(do.Forget())
+    return settled, tuple(commands)
+
+
+def _late_reports(settled: CallState) -> list[do.Command]:
+    """Tell of a caller who was answered to enter a PIN: only now is it known whose session that was."""
+    if settled.answered_at is None:
+        return []
+    answered = tell(settled, EventKind.PARTY_ANSWERED, Side.A, settled.answered_at)
+    return [*answered, *_hang_up_reports(settled, None)]
 
 
 def leg_ended(state: CallState, event: on.LegEnded, now: int) -> Step:
