@@ -1,168 +1,139 @@
-"""One call's INVITEs: one target after another, and what their ends say of the targets."""
+"""One target after another, each with its own INVITE, and what that says of their health."""
 
-from dataclasses import dataclass, field
-from typing import cast
+import random
 
 import pytest
 
 from maskline.core.call_record import Side
 from maskline.core.inventory import Target, Trunk
 from maskline.core.numbers import DID, E164
-from maskline.core.targets import FAILURE_COUNT_MAX
 from maskline.engine.call_dialler import CallDialler, DialTarget
-from maskline.engine.ports import SwitchClock
-from maskline.engine.trunk_table import TrunkTable
+from maskline.engine.trunk_table import TrunkTable, literal_addresses
 from maskline.sip import events as sip
-from maskline.sip.events import Flow, LegID
-from maskline.sip.user_agent import UserAgent
-from maskline.sip.user_agent_types import OutgoingInvite
+from maskline.sip.events import Flow
+from maskline.sip.user_agent import LegID, UserAgent
+from maskline.sip.user_agent_types import UserAgentSettings
 
-HOSTS = ("192.0.2.1", "192.0.2.2", "192.0.2.3")
-TRUNK = Trunk(id=1, created_at=0, name="one", targets=tuple(Target(host=host) for host in HOSTS))
-NUMBER, CALLEE = DID("+912249370001"), E164("+919812300002")
-NOW = 100.0
+OURS = ("192.0.2.1", 5060)
+HOSTS = ("198.51.100.7", "198.51.100.8")
+TRUNK = Trunk(
+    id=1,
+    created_at=0,
+    name="carrier",
+    targets=tuple(Target(host=host, priority=index) for index, host in enumerate(HOSTS)),
+    accept=("198.51.100.0/24",),
+)
+FIRST, SECOND = E164("+919812300001"), E164("+919812300002")
+SDP = b"v=0\r\n"
 
 
-class FakeClock:
-    """Stands still."""
+class StillClock:
+    """Both clocks, standing."""
+
+    def now_us(self) -> int:
+        return 0
 
     def mono_s(self) -> float:
-        """Seconds."""
-        return NOW
+        return 100.0
 
 
-@dataclass
-class FakeAgent:
-    """Notes what is sent; legs are counted from 1."""
+class Scene:
+    """A dialler with a real user agent and trunk table."""
 
-    invites: list[OutgoingInvite] = field(default_factory=list)
-    hung_up: list[LegID] = field(default_factory=list)
-
-    def originate(self, invite: OutgoingInvite, now: float) -> LegID:
-        """Send an INVITE."""
-        assert now == NOW
-        self.invites.append(invite)
-        return LegID(len(self.invites))
-
-    def hang_up(self, leg: LegID, now: float) -> None:
-        """End a leg."""
-        assert now == NOW
-        self.hung_up.append(leg)
-
-
-@dataclass
-class Rig:
-    """A dialler for three targets, and what it did."""
-
-    agent: FakeAgent = field(default_factory=FakeAgent)
-    trunks: TrunkTable = field(default_factory=TrunkTable)
-    legs: dict[Side, LegID] = field(default_factory=dict)
-    released: list[LegID] = field(default_factory=list)
-    dialler: CallDialler = field(init=False)
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
+        self.released: list[LegID] = []
+        self.trunks = TrunkTable()
         self.trunks.replace((TRUNK,))
-        by_host = {address.host: address for address in self.trunks.route(TRUNK.id, dice=0, now=NOW)}
+        self.agent = UserAgent(
+            UserAgentSettings(advertised=OURS),
+            random_bytes=random.Random(1).randbytes,
+            is_trusted=lambda _host: True,
+        )
+        (addresses,) = zip(*(literal_addresses(target) for target in TRUNK.targets), strict=True)
+        self.addresses = addresses
+        self.legs: dict[Side, LegID] = {}
         self.dialler = CallDialler(
-            user_agent=cast("UserAgent", self.agent),
-            clock=cast("SwitchClock", FakeClock()),
+            user_agent=self.agent,
+            clock=StillClock(),
             trunks=self.trunks,
             trunk=TRUNK,
-            targets=[
-                DialTarget(by_host[host], Flow("udp", ("10.0.0.1", 5060), (host, 5060))) for host in HOSTS
-            ],
-            number=NUMBER,
-            hops_left=40,
+            targets=[DialTarget(each, Flow("udp", OURS, (each.host, each.port))) for each in addresses],
+            number=DID("+912249370001"),
+            hops_left=20,
             legs=self.legs,
-            host_towards=lambda address: f"ours-for-{address}",
+            host_towards=lambda _address: OURS[0],
             release=self.released.append,
         )
 
-    def is_first_healthy(self) -> bool:
-        """Whether another call would try the first target before those that are not healthy."""
-        return self.trunks.is_healthy(self.dialler.targets[0].address, NOW)
+    def sent(self) -> list[tuple[str, bytes]]:
+        """Take what was sent: to whom, and the first line."""
+        return [(flow.remote[0], data.partition(b"\r\n")[0]) for flow, data in self.agent.outgoing()]
 
-    def fail_often_but_once(self) -> None:
-        """Leave the first target one failure away from being shunned."""
-        for _ in range(FAILURE_COUNT_MAX - 1):
-            self.trunks.note_failure(self.dialler.targets[0].address, NOW)
-
-
-def make_failed(status: int, *, is_local: bool = False, retry_after_s: int | None = None) -> sip.Failed:
-    """How an INVITE ended."""
-    return sip.Failed(leg=LegID(1), status=status, is_local=is_local, retry_after_s=retry_after_s, q850=None)
+    def failures_of(self, index: int) -> int:
+        """How many failures in a row are counted against a target."""
+        health = self.trunks._health.get(self.addresses[index].place)
+        return 0 if health is None else health.failure_count
 
 
-def test_targets_are_dialled_one_after_another() -> None:
-    """Each INVITE goes to the next target, shows our host towards it, and the leg before is let go."""
-    rig = Rig()
-    legs = [rig.dialler.dial(Side.B, CALLEE, b"v=0") for _ in HOSTS]
-    assert [invite.flow.remote[0] for invite in rig.agent.invites] == list(HOSTS)
-    assert [invite.from_uri.host for invite in rig.agent.invites] == [f"ours-for-{host}" for host in HOSTS]
-    assert {invite.request_uri.user for invite in rig.agent.invites} == {"+919812300002"}
-    assert {invite.sdp for invite in rig.agent.invites} == {b"v=0"}
-    assert rig.released == legs[:-1]
-    assert rig.legs == {Side.B: legs[-1]}
+def failed(
+    leg: LegID, status: int, *, is_local: bool = False, retry_after_s: int | None = None
+) -> sip.Failed:
+    return sip.Failed(leg=leg, status=status, retry_after_s=retry_after_s, q850=None, is_local=is_local)
+
+
+def test_targets_are_dialled_in_turn() -> None:
+    """The second INVITE of a side goes to the second target, and the first one's leg is let go of."""
+    scene = Scene()
+    first = scene.dialler.dial(Side.B, SECOND, SDP)
+    assert scene.legs == {Side.B: first}
+    assert scene.sent() == [(HOSTS[0], b"INVITE sip:+919812300002@198.51.100.7 SIP/2.0")]
+    second = scene.dialler.dial(Side.B, SECOND, SDP)
+    assert scene.legs == {Side.B: second}
+    assert scene.released == [first]
+    assert scene.sent() == [(HOSTS[1], b"INVITE sip:+919812300002@198.51.100.8 SIP/2.0")]
 
 
 def test_each_side_begins_with_the_first_target() -> None:
-    """A call of the service's own dials A, then B: the second leg is not the first one's next try."""
-    rig = Rig()
-    rig.dialler.dial(Side.A, CALLEE, b"")
-    rig.dialler.dial(Side.A, CALLEE, b"")
-    rig.dialler.dial(Side.B, CALLEE, b"")
-    assert [invite.flow.remote[0] for invite in rig.agent.invites] == [HOSTS[0], HOSTS[1], HOSTS[0]]
-    assert set(rig.legs) == {Side.A, Side.B}
+    """Where leg A ended up says nothing of leg B."""
+    scene = Scene()
+    for _ in TRUNK.targets:
+        scene.dialler.dial(Side.A, FIRST, SDP)
+    scene.sent()
+    scene.dialler.dial(Side.B, SECOND, SDP)
+    assert [host for host, _ in scene.sent()] == [HOSTS[0]]
+    assert set(scene.legs) == set(Side)
 
 
-def test_a_target_given_up_is_cancelled_and_counted() -> None:
-    """Nobody hears of the leg any more, and its target has failed once more."""
-    rig = Rig()
-    rig.fail_often_but_once()
-    leg = rig.dialler.dial(Side.B, CALLEE, b"")
-    assert rig.is_first_healthy()
-    rig.dialler.abandon(Side.B)
-    assert (rig.released, rig.agent.hung_up) == ([leg], [leg])
-    assert not rig.is_first_healthy()
+def test_silent_target_is_left_and_counted() -> None:
+    """What its INVITE still comes to is nobody's business; it is cancelled when it is heard of."""
+    scene = Scene()
+    leg = scene.dialler.dial(Side.B, SECOND, SDP)
+    scene.dialler.abandon(Side.B)
+    assert scene.released == [leg]
+    assert scene.failures_of(0) == 1
+    scene.dialler.dial(Side.B, SECOND, SDP)
+    assert scene.failures_of(1) == 0
 
 
 @pytest.mark.parametrize(
-    ("failed", "is_failure"),
-    [
-        (make_failed(503), True),
-        (make_failed(408, is_local=True), True),
-        (make_failed(503, is_local=True), True),
-        (make_failed(486), False),
-        (make_failed(500), False),
-        (make_failed(408), False),
-    ],
+    ("status", "is_local", "failure_count"),
+    [(503, False, 2), (503, True, 2), (408, True, 2), (486, False, 0), (404, False, 0), (500, False, 1)],
 )
-def test_only_a_target_s_own_failure_counts_against_it(failed: sip.Failed, is_failure: bool) -> None:
-    """A busy phone is none; 408 and 500 from behind a target say nothing of it."""
-    rig = Rig()
-    rig.fail_often_but_once()
-    rig.dialler.dial(Side.B, CALLEE, b"")
-    rig.dialler.note_end(failed)
-    assert rig.is_first_healthy() is not is_failure
+def test_refusals_tell_how_a_target_does(status: int, is_local: bool, failure_count: int) -> None:
+    """Too busy, or silent, is a failure; a subscriber's own answer shows it at work; other 5xx say nothing."""
+    scene = Scene()
+    leg = scene.dialler.dial(Side.B, SECOND, SDP)
+    scene.dialler.note_failure()
+    scene.dialler.note_end(failed(leg, status, is_local=is_local))
+    assert scene.failures_of(0) == failure_count
 
 
-def test_a_refusal_from_a_person_forgives_failures() -> None:
-    """Somebody declined, so the target is at work: it takes as many failures as before to shun it."""
-    rig = Rig()
-    rig.fail_often_but_once()
-    rig.dialler.dial(Side.B, CALLEE, b"")
-    rig.dialler.note_end(make_failed(603))
-    rig.dialler.note_failure()
-    assert rig.is_first_healthy()
-
-
-def test_retry_after_shuns_a_target_until_a_call_gets_through() -> None:
-    """One 503 with it is enough; only a call that was taken lifts it."""
-    rig = Rig()
-    rig.dialler.dial(Side.B, CALLEE, b"")
-    rig.dialler.note_end(make_failed(503, retry_after_s=30))
-    assert not rig.is_first_healthy()
-    rig.dialler.note_success(is_call=False)
-    assert not rig.is_first_healthy()
-    rig.dialler.note_success(is_call=True)
-    assert rig.is_first_healthy()
+def test_retry_after_is_kept_until_a_call_gets_through() -> None:
+    """A provisional answer is no word about load; an answered call is."""
+    scene = Scene()
+    leg = scene.dialler.dial(Side.B, SECOND, SDP)
+    scene.dialler.note_end(failed(leg, 503, retry_after_s=30))
+    scene.dialler.note_success(is_call=False)
+    assert not scene.trunks.is_healthy(scene.addresses[0], 101.0)
+    scene.dialler.note_success(is_call=True)
+    assert scene.trunks.is_healthy(scene.addresses[0], 101.0)

@@ -1,105 +1,73 @@
-"""New offers in a call: passed on, answered here, or refused, and never two at once."""
+"""New offers within a call: what crosses, what is answered here, and what is refused."""
 
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
 
 from maskline.core.call import events as on
 from maskline.core.call_record import Side
-from maskline.engine.call_media import CallMedia
+from maskline.engine.call_media import CallMedia, MediaPolicy
 from maskline.engine.call_offers import CallOffers
-from maskline.engine.media_client import RelayUnavailable
-from maskline.engine.ports import SwitchClock
-from maskline.media.errors import RemoteProtocolError
 from maskline.sip.events import LegID
 from maskline.sip.user_agent import UserAgent
+from maskline.testing.clock import ManualClock
+from maskline.testing.relay import FakeRelay
 
+HOST = {Side.A: "192.0.2.10", Side.B: "192.0.2.20"}
 LEGS = {Side.A: LegID(1), Side.B: LegID(2)}
-NEW, SAME = b"new", b"same"
+SIDE_OF = {leg: side for side, leg in LEGS.items()}
 
 
-class FakeClock:
-    """Stands still."""
+def sdp(side: Side, *, port: int = 4000, payload_type: int = 8, direction: str = "sendrecv") -> bytes:
+    name = {8: "PCMA", 0: "PCMU", 18: "G729"}[payload_type]
+    return (
+        f"v=0\r\no=- 1 1 IN IP4 {HOST[side]}\r\ns=-\r\nc=IN IP4 {HOST[side]}\r\nt=0 0\r\n"
+        f"m=audio {port} RTP/AVP {payload_type}\r\na=rtpmap:{payload_type} {name}/8000\r\na={direction}\r\n"
+    ).encode()
+
+
+class ToldAgent:
+    """Notes what a user agent is asked to say: to whom, what."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, Side, object]] = []
+
+    def answer_offer(self, leg: LegID, body: bytes, now: float) -> None:
+        self.said.append(("answer", SIDE_OF[leg], body))
+
+    def reject_offer(self, leg: LegID, status: int, now: float) -> None:
+        self.said.append(("reject", SIDE_OF[leg], status))
+
+    def send_offer(self, leg: LegID, body: bytes, now: float, *, update: bool = False) -> None:
+        self.said.append(("update" if update else "offer", SIDE_OF[leg], body))
+
+
+class StillClock(ManualClock):
+    """A `SwitchClock`."""
+
+    def now_us(self) -> int:
+        return self.now()
 
     def mono_s(self) -> float:
-        """Seconds."""
-        return 1.0
+        return 0.0
 
 
-@dataclass
-class FakeAgent:
-    """Notes what each leg is told."""
+class Scene:
+    """Two joined sides."""
 
-    told: list[tuple[object, ...]] = field(default_factory=list)
-
-    def answer_offer(self, leg: LegID, sdp: bytes, _now: float) -> None:
-        """Say 200 to an offer."""
-        self.told.append(("answer", leg, sdp))
-
-    def reject_offer(self, leg: LegID, status: int, _now: float) -> None:
-        """Refuse an offer."""
-        self.told.append(("reject", leg, status))
-
-    def send_offer(self, leg: LegID, sdp: bytes, _now: float, *, update: bool) -> None:
-        """Offer something."""
-        self.told.append(("offer", leg, sdp, update))
-
-
-@dataclass
-class FakeMedia:
-    """Descriptions are words; `error` is what goes wrong with the next one."""
-
-    error: Exception | None = None
-    withdrawn: list[Side] = field(default_factory=list)
-
-    def is_unchanged(self, _side: Side, offer: bytes) -> bool:
-        """Whether nothing is new."""
-        return offer == SAME
-
-    def restate(self, side: Side) -> bytes:
-        """What stands."""
-        return b"as before for " + side.value.encode()
-
-    def reoffer(self, _side: Side, offer: bytes) -> bytes:
-        """Rebuild an offer."""
-        self._fail()
-        return b"rebuilt " + offer
-
-    async def reanswer(self, _side: Side, answer: bytes) -> bytes:
-        """Rebuild an answer."""
-        self._fail()
-        return b"rebuilt " + answer
-
-    def withdraw(self, side: Side) -> None:
-        """Undo an offer."""
-        self.withdrawn.append(side)
-
-    def _fail(self) -> None:
-        error, self.error = self.error, None
-        if error is not None:
-            raise error
-
-
-@dataclass
-class Rig:
-    """The offers of a bridged call, and what came of them."""
-
-    agent: FakeAgent = field(default_factory=FakeAgent)
-    media: FakeMedia = field(default_factory=FakeMedia)
-    is_bridged: bool = True
-    change_count: int = 0
-    works: list[Coroutine[Any, Any, on.Event | None]] = field(default_factory=list)
-    offers: CallOffers = field(init=False)
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
+        self.agent, self.relay = ToldAgent(), FakeRelay()
+        self.media = CallMedia("call1", self.relay, MediaPolicy(codecs=("PCMA", "PCMU"), networks=()), (1, 2))
+        self.is_bridged, self.change_count = True, 0
+        self.events: list[on.Event | None] = []
+        self.work: list[Coroutine[Any, Any, on.Event | None]] = []
         self.offers = CallOffers(
             user_agent=cast("UserAgent", self.agent),
-            clock=cast("SwitchClock", FakeClock()),
+            clock=StillClock(),
             legs=LEGS,
-            media=cast("CallMedia", self.media),
-            run=self.works.append,
+            media=self.media,
+            run=self.work.append,
             is_bridged=lambda: self.is_bridged,
             on_change=self._changed,
         )
@@ -107,121 +75,139 @@ class Rig:
     def _changed(self) -> None:
         self.change_count += 1
 
-    async def finish(self) -> on.Event | None:
-        """Do the work that was asked for; there is one piece of it."""
-        (work,) = self.works
-        self.works.clear()
-        return await work
+    async def join(self) -> None:
+        await self.media.open(sdp(Side.A))
+        self.media.offer(Side.B)
+        await self.media.connect_callee(sdp(Side.B))
 
-    def told(self) -> list[tuple[object, ...]]:
-        """What was told since it was asked last."""
-        told, self.agent.told = self.agent.told, []
-        return told
+    async def finish(self) -> None:
+        """Do the work that was asked for."""
+        for work in self.work:
+            self.events.append(await work)
+        self.work.clear()
 
-
-@pytest.mark.parametrize("is_update", [False, True], ids=["re-INVITE", "UPDATE"])
-@pytest.mark.parametrize("side", [*Side])
-async def test_a_new_offer_goes_to_the_other_side_and_its_answer_back(side: Side, is_update: bool) -> None:
-    """Both rebuilt, by the method it came by; the relay has moved before the answer is told."""
-    rig = Rig()
-    rig.offers.received(side, NEW, is_update=is_update)
-    assert rig.told() == [("offer", LEGS[side.other], b"rebuilt new", is_update)]
-    rig.offers.answered(side.other, b"yes")
-    assert rig.told() == []
-    assert await rig.finish() is None
-    assert rig.told() == [("answer", LEGS[side], b"rebuilt yes")]
-    assert rig.change_count == 1
-    rig.offers.received(side.other, NEW, is_update=False)
-    assert rig.told() == [("offer", LEGS[side], b"rebuilt new", False)]
+    def take_said(self) -> list[tuple[str, Side, object]]:
+        said, self.agent.said = self.agent.said, []
+        return said
 
 
-@pytest.mark.parametrize("sdp", [SAME, None], ids=["the same", "none"])
-@pytest.mark.parametrize("is_bridged", [False, True])
-def test_what_changes_nothing_is_answered_here(sdp: bytes | None, is_bridged: bool) -> None:
-    """A refresh, or a re-INVITE without an offer: nobody else hears of it, whether anybody is there or not."""
-    rig = Rig(is_bridged=is_bridged)
-    rig.offers.received(Side.A, sdp, is_update=False)
-    assert rig.told() == [("answer", LEGS[Side.A], b"as before for a")]
+@pytest.fixture
+async def scene() -> Scene:
+    made = Scene()
+    await made.join()
+    return made
 
 
-def test_a_change_before_the_bridge_has_to_wait() -> None:
-    """There is nobody yet to ask: 491, try again."""
-    rig = Rig(is_bridged=False)
-    rig.offers.received(Side.A, NEW, is_update=False)
-    assert rig.told() == [("reject", LEGS[Side.A], 491)]
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("is_update", [True, False])
+async def test_new_offer_crosses_rebuilt(scene: Scene, side: Side, is_update: bool) -> None:
+    """In the same method; nothing of the asking side's own is in it, and its answer comes back rebuilt too."""
+    scene.offers.received(side, sdp(side, direction="sendonly"), is_update=is_update)
+    ((verb, to, body),) = scene.take_said()
+    assert (verb, to) == ("update" if is_update else "offer", side.other)
+    assert isinstance(body, bytes)
+    assert b"a=sendonly" in body
+    assert HOST[side].encode() not in body
+    scene.offers.answered(side.other, sdp(side.other, direction="recvonly"))
+    assert scene.take_said() == []
+    await scene.finish()
+    ((verb, to, body),) = scene.take_said()
+    assert (verb, to) == ("answer", side)
+    assert isinstance(body, bytes)
+    assert HOST[side.other].encode() not in body
+    assert scene.change_count == 1
+    assert scene.relay.sessions["call1"].is_held
 
 
-@pytest.mark.parametrize("side", [*Side])
-def test_one_offer_at_a_time(side: Side) -> None:
-    """While one waits for its answer any other hears 491, a refresh too, from either side."""
-    rig = Rig()
-    rig.offers.received(Side.A, NEW, is_update=False)
-    rig.told()
-    rig.offers.received(side, SAME, is_update=False)
-    assert rig.told() == [("reject", LEGS[side], 491)]
+@pytest.mark.parametrize("is_bridged", [True, False])
+async def test_refresh_is_answered_here(scene: Scene, is_bridged: bool) -> None:
+    """What offers nothing, or nothing new, disturbs nobody, joined or not."""
+    scene.is_bridged = is_bridged
+    for body in (None, sdp(Side.A)):
+        scene.offers.received(Side.A, body, is_update=False)
+        ((verb, to, said),) = scene.take_said()
+        assert (verb, to, said) == ("answer", Side.A, scene.media.restate(Side.A))
 
 
-@pytest.mark.parametrize("status", [400, 488])
-def test_an_offer_of_no_use_is_refused_here(status: int) -> None:
-    """The other side hears nothing, and the next offer is looked at as if there had been none."""
-    rig = Rig(media=FakeMedia(RemoteProtocolError("no audio", status_hint=status)))
-    rig.offers.received(Side.B, NEW, is_update=False)
-    assert rig.told() == [("reject", LEGS[Side.B], status)]
-    rig.offers.received(Side.B, NEW, is_update=False)
-    assert rig.told() == [("offer", LEGS[Side.A], b"rebuilt new", False)]
+async def test_nothing_new_before_there_is_anybody_to_ask(scene: Scene) -> None:
+    """A change has to wait for the bridge."""
+    scene.is_bridged = False
+    scene.offers.received(Side.A, sdp(Side.A, port=5000), is_update=False)
+    assert scene.take_said() == [("reject", Side.A, 491)]
 
 
-@pytest.mark.parametrize(("status", "told"), [(488, 488), (491, 491), (403, 488), (503, 488)])
-def test_a_refusal_is_passed_on_and_all_stays_as_it_was(status: int, told: int) -> None:
-    """Of the other side's reasons only those go through that say what to do next."""
-    rig = Rig()
-    rig.offers.received(Side.A, NEW, is_update=False)
-    rig.told()
-    rig.offers.rejected(Side.B, status)
-    assert rig.told() == [("reject", LEGS[Side.A], told)]
-    assert rig.media.withdrawn == [Side.A]
-    assert rig.change_count == 0
-    rig.offers.rejected(Side.B, status)
-    assert (rig.told(), rig.media.withdrawn) == ([], [Side.A])
+async def test_one_offer_at_a_time(scene: Scene) -> None:
+    """From whichever side the second one comes, until the first is settled."""
+    scene.offers.received(Side.A, sdp(Side.A, port=5000), is_update=False)
+    scene.take_said()
+    for side in Side:
+        scene.offers.received(side, sdp(side, port=6000), is_update=True)
+    assert scene.take_said() == [("reject", side, 491) for side in Side]
+    scene.offers.answered(Side.B, sdp(Side.B))
+    await scene.finish()
+    scene.take_said()
+    scene.offers.received(Side.B, sdp(Side.B, port=6000), is_update=False)
+    assert [verb for verb, _, _ in scene.take_said()] == ["offer"]
 
 
-async def test_an_answer_of_no_use_is_a_refusal() -> None:
-    """The one who asked hears 488; what stood before stands."""
-    rig = Rig()
-    rig.offers.received(Side.A, NEW, is_update=False)
-    rig.told()
-    rig.media.error = RemoteProtocolError("nothing of ours", status_hint=400)
-    rig.offers.answered(Side.B, b"what?")
-    assert await rig.finish() is None
-    assert rig.told() == [("reject", LEGS[Side.A], 488)]
-    assert rig.media.withdrawn == [Side.A]
+@pytest.mark.parametrize("body", [b"no description", sdp(Side.A, payload_type=18)])
+async def test_offer_of_no_use_is_refused_here(scene: Scene, body: bytes) -> None:
+    """The other side never hears of it, and the next offer is taken."""
+    scene.offers.received(Side.A, body, is_update=False)
+    ((verb, to, status),) = scene.take_said()
+    assert (verb, to) == ("reject", Side.A)
+    assert status in {400, 488}
+    scene.offers.received(Side.A, sdp(Side.A, port=5000), is_update=False)
+    assert [verb for verb, _, _ in scene.take_said()] == ["offer"]
 
 
-async def test_a_relay_that_is_gone_is_for_the_call_to_deal_with() -> None:
-    """Nobody is told that anything was agreed."""
-    rig = Rig()
-    rig.offers.received(Side.A, NEW, is_update=False)
-    rig.told()
-    rig.media.error = RelayUnavailable()
-    rig.offers.answered(Side.B, b"yes")
-    assert await rig.finish() == on.MediaLost()
-    assert rig.told() == []
+@pytest.mark.parametrize(
+    ("status", "passed_on"), [(488, 488), (491, 491), (486, 488), (606, 488), (408, 488)]
+)
+async def test_refusal_of_the_other_side_is_told_and_all_stays(
+    scene: Scene, status: int, passed_on: int
+) -> None:
+    """What the asking side hears comes from a list of two; the descriptions are those from before."""
+    stood = {side: scene.media.restate(side) for side in Side}
+    scene.offers.received(Side.A, sdp(Side.A, port=5000), is_update=False)
+    scene.take_said()
+    scene.offers.rejected(Side.B, status)
+    assert scene.take_said() == [("reject", Side.A, passed_on)]
+    assert {side: scene.media.restate(side) for side in Side} == stood
+    scene.offers.rejected(Side.B, status)
+    assert scene.take_said() == []
 
 
-async def test_an_answer_after_the_end_is_told_nobody() -> None:
-    """The call was hung up while the relay moved."""
-    rig = Rig()
-    rig.offers.received(Side.A, NEW, is_update=False)
-    rig.told()
-    rig.offers.answered(Side.B, b"yes")
-    rig.is_bridged = False
-    assert await rig.finish() is None
-    assert (rig.told(), rig.change_count) == ([], 0)
+async def test_answer_of_no_use_is_a_refusal(scene: Scene) -> None:
+    """The relay stays where it was."""
+    before = dict(scene.relay.sessions["call1"].parties)
+    scene.offers.received(Side.A, sdp(Side.A, port=5000), is_update=False)
+    scene.take_said()
+    scene.offers.answered(Side.B, b"no description")
+    await scene.finish()
+    assert scene.take_said() == [("reject", Side.A, 488)]
+    assert scene.relay.sessions["call1"].parties == before
+    assert scene.change_count == 0
 
 
-def test_an_answer_that_nobody_waits_for_changes_nothing() -> None:
-    """As one would be that comes after its offer was refused."""
-    rig = Rig()
-    rig.offers.answered(Side.B, b"yes")
-    rig.offers.rejected(Side.B, 488)
-    assert (rig.works, rig.told(), rig.media.withdrawn) == ([], [], [])
+async def test_relay_that_is_gone_is_told(scene: Scene) -> None:
+    """A call without a relay ends; nobody is answered first."""
+    scene.offers.received(Side.A, sdp(Side.A, port=5000), is_update=False)
+    scene.take_said()
+    scene.relay.lose()
+    scene.offers.answered(Side.B, sdp(Side.B))
+    await scene.finish()
+    assert scene.events == [on.MediaLost()]
+    assert scene.take_said() == []
+
+
+async def test_nothing_is_said_after_the_end(scene: Scene) -> None:
+    """The call may be over when the other side's answer has been worked out."""
+    scene.offers.received(Side.A, sdp(Side.A, port=5000), is_update=False)
+    scene.take_said()
+    scene.offers.answered(Side.B, sdp(Side.B))
+    scene.is_bridged = False
+    await scene.finish()
+    assert scene.take_said() == []
+    scene.offers.answered(Side.B, sdp(Side.B))
+    assert scene.work == []

@@ -1,9 +1,12 @@
-"""Whatever becomes of a capture, the call goes on, and the database knows what there is."""
+"""What is captured of a call, and what is noted of it."""
 
 from typing import cast
 
 import pytest
 
+from maskline.core.call.state import CallPlan
+from maskline.core.call_record import Side
+from maskline.core.numbers import DID, E164
 from maskline.core.recording import CapturedLeg, NewRecording, RecordingFailure
 from maskline.engine.call_media import CallMedia, MediaPolicy
 from maskline.engine.call_recorder import CallRecorder
@@ -12,101 +15,105 @@ from maskline.engine.ports import SwitchStore
 from maskline.testing.network import VirtualNetwork
 from maskline.testing.relay import FakeRelay
 from maskline.testing.virtual_switch import VirtualRunner
-from tests.core.call.plans import PLANS, PROMPTED, START
-from tests.engine.test_call_player import OFFER
+from tests.core.call.plans import PROMPTED, START, S
 
-PLAN = PLANS["prompted"]
+SDP = (
+    b"v=0\r\no=- 1 1 IN IP4 192.0.2.10\r\ns=-\r\nc=IN IP4 192.0.2.10\r\nt=0 0\r\n"
+    b"m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+)
+PLAN = CallPlan(
+    call_id="c1",
+    account_id=1,
+    number=DID("+912249370001"),
+    caller=E164("+919812300001"),
+    started_at=START,
+    recording_id="r1",
+    connect=PROMPTED,
+)
 
 
-class FakeStore:
-    """Notes what it is told, in order."""
+class NotingStore:
+    """What of a recording is written, in order."""
 
     def __init__(self) -> None:
-        self.told: list[object] = []
+        self.written: list[tuple[object, ...]] = []
 
     async def start_recording(self, new: NewRecording) -> None:
-        """A capture began."""
-        self.told.append(("started", new.id))
+        self.written.append(("start", new))
 
-    async def fail_recording(self, new: NewRecording, failure: RecordingFailure, _now: int) -> None:
-        """A capture did not begin."""
-        self.told.append((failure, new.id))
+    async def fail_recording(self, new: NewRecording, failure: RecordingFailure, now: int) -> None:
+        self.written.append(("fail", new, failure, now))
 
-    async def note_codecs(self, recording_id: str, legs: tuple[CapturedLeg, ...], _now: int) -> None:
-        """Payload types changed."""
-        self.told.append(("noted", recording_id, len(legs)))
+    async def note_codecs(self, recording_id: str, legs: tuple[CapturedLeg, ...], now: int) -> None:
+        self.written.append(("note", recording_id, legs, now))
 
 
 class Scene:
-    """A call at its bridge."""
+    """A recorder with everything around it faked."""
 
     def __init__(self, *, has_room: bool = True) -> None:
-        self.network = VirtualNetwork()
-        self.runner = VirtualRunner(self.network, START)
-        self.relay = FakeRelay()
-        self.store = FakeStore()
-        self.media = CallMedia(
-            PLAN.call_id, self.relay, MediaPolicy(codecs=("PCMU", "PCMA"), networks=()), (1, 2)
-        )
+        self.store, self.relay = NotingStore(), FakeRelay()
+        self.network = VirtualNetwork(seed=0)
+        runner = VirtualRunner(self.network, START)
+        self.runner = runner
+        self.media = CallMedia("c1", self.relay, MediaPolicy(codecs=("PCMA",), networks=()), (1, 2))
         self.recorder = CallRecorder(
             plan=PLAN,
             media=self.media,
             relay=self.relay,
             store=cast("SwitchStore", self.store),
-            writer=CallWriter(self.runner, self.runner),
-            clock=self.runner,
+            writer=CallWriter(runner, runner),
+            clock=runner,
             has_room=lambda: has_room,
         )
 
-    async def begin(self) -> None:
-        """Begin, as the call does when both have answered, and let what is written be written."""
-        await self.recorder.begin(self.recorder.describe(PROMPTED, START))
-        self.write()
+    async def begin(self) -> NewRecording:
+        """Join a call and begin."""
+        await self.media.open(SDP)
+        self.media.offer(Side.B)
+        await self.media.connect_callee(SDP)
+        new = self.recorder.describe(PROMPTED, START + 9 * S)
+        await self.recorder.begin(new)
+        return new
 
-    def write(self) -> None:
-        """Let what waits to be written be written."""
-        while (at := self.runner.next_at()) is not None and at <= self.network.now + 1:
-            self.network.now = at
-            self.runner.run_due(at)
+    @property
+    def kinds(self) -> list[object]:
+        """What was written, once all is."""
+        self.runner.run_due(1.0)
+        return [row[0] for row in self.store.written]
 
 
-@pytest.fixture
-async def scene() -> Scene:
-    """With relay ports."""
+async def test_capture_begins_under_the_calls_own_name() -> None:
+    """The relay captures, and what the payload types of both sides mean is written with the start."""
     scene = Scene()
-    await scene.media.open(OFFER)
-    return scene
+    new = await scene.begin()
+    assert scene.relay.sessions["c1"].recording == "r1"
+    assert scene.kinds == ["start"]
+    assert (new.id, new.call_id, new.session_id, new.started_at) == ("r1", "c1", "s1", START + 9 * S)
+    assert [leg.side for leg in new.legs] == list(Side)
+    assert all(leg.codecs for leg in new.legs)
 
 
-async def test_a_capture_has_the_name_that_was_drawn_for_it(scene: Scene) -> None:
-    """The relay writes under it, and the row says so."""
+@pytest.mark.parametrize("has_room", [True, False])
+async def test_capture_that_cannot_begin_is_written_down_as_failed(has_room: bool) -> None:
+    """No room on the disk, or the relay refuses: the reason is kept, and the relay not asked in vain."""
+    scene = Scene(has_room=has_room)
+    scene.relay.is_disk_full = has_room
     await scene.begin()
-    assert scene.relay.sessions[PLAN.call_id].recording == PLAN.recording_id
-    assert scene.store.told == [("started", PLAN.recording_id)]
-
-
-async def test_without_room_nothing_is_captured() -> None:
-    """The relay is not even asked, and the recording is told as failed."""
-    scene = Scene(has_room=False)
-    await scene.media.open(OFFER)
-    await scene.begin()
-    assert scene.relay.sessions[PLAN.call_id].recording is None
-    assert scene.store.told == [(RecordingFailure.NO_ROOM, PLAN.recording_id)]
-
-
-async def test_a_relay_that_refuses_fails_the_recording_alone(scene: Scene) -> None:
-    """Whatever its reason; here the call has ended meanwhile."""
-    await scene.media.close()
-    await scene.begin()
-    assert scene.store.told == [(RecordingFailure.RELAY_REFUSED, PLAN.recording_id)]
-
-
-async def test_codecs_are_noted_of_what_is_there(scene: Scene) -> None:
-    """A change before the capture has begun is noted once it has; of a capture that failed nothing is."""
+    assert scene.kinds == ["fail"]
+    expected = RecordingFailure.RELAY_REFUSED if has_room else RecordingFailure.NO_ROOM
+    assert scene.store.written[0][2] is expected
+    assert scene.relay.recordings == []
     scene.recorder.note_codecs()
-    scene.write()
-    assert scene.store.told == []
-    await scene.begin()
+    assert scene.kinds == ["fail"]
+
+
+async def test_codecs_that_change_before_there_is_a_recording_are_noted_after_its_start() -> None:
+    """A re-INVITE may overtake the relay's answer: its note is of no use before the row it belongs to."""
+    scene = Scene()
     scene.recorder.note_codecs()
-    scene.write()
-    assert [it[0] for it in scene.store.told if isinstance(it, tuple)] == ["started", "noted", "noted"]
+    assert scene.kinds == []
+    await scene.begin()
+    assert scene.kinds == ["start", "note"]
+    scene.recorder.note_codecs()
+    assert scene.kinds == ["start", "note", "note"]

@@ -1,67 +1,68 @@
-"""What nobody waits for is written all the same."""
+"""What a call came to is written, however often it takes."""
 
-from itertools import pairwise
+from collections.abc import Callable, Coroutine
+from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
 from maskline.engine.call_writer import ATTEMPT_COUNT_MAX, RETRY_S_MAX, CallWriter
-from maskline.store.engine import StoreUnavailableError
+from maskline.engine.ports import Cancellable, Runner, SwitchClock
 from maskline.testing.network import VirtualNetwork
 from maskline.testing.virtual_switch import VirtualRunner
 
-DAY_S = 86_400.0
+
+class PatientRunner(VirtualRunner):
+    """A runner that notes for how long it is asked to wait."""
+
+    def call_at_mono(self, at_mono_s: float, callback: Callable[[], None]) -> Cancellable:
+        waits.append(at_mono_s - self.network.now)
+        return super().call_at_mono(at_mono_s, callback)
 
 
-class Database:
-    """Away for its first attempts."""
-
-    def __init__(self, network: VirtualNetwork, *, away_count: int) -> None:
-        self.network = network
-        self.away_count = away_count
-        self.tried_at: list[float] = []
-        self.written = 0
-
-    async def write(self) -> None:
-        """Write, or fail."""
-        self.tried_at.append(self.network.now)
-        if len(self.tried_at) <= self.away_count:
-            raise StoreUnavailableError
-        self.written += 1
+waits: list[float] = []
 
 
-def run(away_count: int) -> tuple[Database, list[str]]:
-    """Write once to a database that is away for so many attempts, and let a day go by."""
-    network = VirtualNetwork(seed=0)
-    runner = VirtualRunner(network, 0)
-    database = Database(network, away_count=away_count)
+class Desk:
+    """A database that fails so many times first."""
+
+    def __init__(self, failure_count: int) -> None:
+        waits.clear()
+        self.failure_count, self.attempt_count = failure_count, 0
+        self.network = VirtualNetwork(seed=0)
+        self.runner = PatientRunner(self.network, 0)
+
+    async def store(self) -> None:
+        self.attempt_count += 1
+        if self.attempt_count <= self.failure_count:
+            raise OSError("away")
+
+    def write(self) -> None:
+        runner: Runner = self.runner
+        clock: SwitchClock = self.runner
+        work: Callable[[], Coroutine[Any, Any, None]] = self.store
+        CallWriter(runner, clock).write("c1", work)
+        while (at := self.runner.next_at()) is not None:
+            self.network.run(until=at)
+            self.runner.run_due(at)
+
+
+@pytest.mark.parametrize("failure_count", [0, 1, 3, 7])
+def test_work_is_done_until_it_succeeds(failure_count: int) -> None:
+    """Once more than it failed, each time after a longer wait."""
+    desk = Desk(failure_count)
     with capture_logs() as logs:
-        CallWriter(runner, runner).write("c1", database.write)
-        while (at := runner.next_at()) is not None and at < DAY_S:
-            network.now = at
-            runner.run_due(at)
-    return database, [str(line["event"]) for line in logs]
+        desk.write()
+    assert desk.attempt_count == failure_count + 1
+    assert waits == pytest.approx([min(RETRY_S_MAX, 2**attempt) for attempt in range(1, failure_count + 1)])
+    assert [entry["event"] for entry in logs] == ["call.record_delayed"] * failure_count
 
 
-def test_what_can_be_written_is_written_once() -> None:
-    """At once, and never again."""
-    database, logs = run(0)
-    assert (database.written, len(database.tried_at), logs) == (1, 1, [])
-
-
-def test_a_database_that_is_away_is_waited_for() -> None:
-    """Longer each time, a minute at most; then it is written once."""
-    database, logs = run(10)
-    assert database.written == 1
-    waits = [round(after - before) for before, after in pairwise(database.tried_at)]
-    assert waits == sorted(waits)
-    assert waits[0] < 3
-    assert max(waits) == RETRY_S_MAX
-    assert logs == ["call.record_delayed"] * 10
-
-
-def test_waiting_has_an_end() -> None:
-    """After half an hour the operator is told what was lost."""
-    database, logs = run(ATTEMPT_COUNT_MAX + 5)
-    assert len(database.tried_at) == ATTEMPT_COUNT_MAX
-    assert logs[-1] == "call.record_lost"
-    assert database.tried_at[-1] > 30 * 60
+def test_work_is_given_up_in_the_end() -> None:
+    """After half an hour and more the log says which call's account was lost."""
+    desk = Desk(10_000)
+    with capture_logs() as logs:
+        desk.write()
+    assert desk.attempt_count == ATTEMPT_COUNT_MAX
+    assert sum(waits) > 1_800
+    assert (logs[-1]["event"], logs[-1]["call_id"]) == ("call.record_lost", "c1")
