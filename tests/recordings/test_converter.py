@@ -100,7 +100,7 @@ async def test_cancelling_ends_the_process(tmp_path: Path, monkeypatch: pytest.M
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not is_running(int(pid_path.read_text()))
+    await asyncio.to_thread(wait_until, lambda: not is_running(int(pid_path.read_text())))
 
 
 async def test_memory_is_bounded(tmp_path: Path) -> None:

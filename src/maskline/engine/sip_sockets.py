@@ -8,6 +8,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -296,7 +297,8 @@ class _Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         if self._transport is not None:
-            self._transport.abort()
+            with suppress(AttributeError):  # Debian 12's Python: TLS whose connection has just gone
+                self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if self.flow is not None:

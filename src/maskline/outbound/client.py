@@ -145,6 +145,7 @@ def trust_public_authorities() -> ssl.SSLContext:
         places.capath is not None and any(Path(places.capath).iterdir())
     )
     context = ssl.create_default_context(cafile=None if has_system_list else certifi.where())
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # not every Python asks for it by itself
     context.set_alpn_protocols(["http/1.1"])
     return context
 
