@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +41,7 @@ PORTS = (6001, 6002)
 NUMBER_COUNT = 6
 SPAN_S = 300.0  # in which everything begins
 SETTLE_S = 700.0  # longer than the longest call, and than every timer after it
+DELETION_S_MAX = 40.0  # from a call on, and then it may be ringing, talking or over
 FORGET_S = 500.0  # until a peer that missed the end of its call has asked whether it stands
 DATABASE, KEY = "maskline.db", "maskline.key"
 PROMPT_URLS = tuple(f"https://a.example/{index}.mp3" for index in range(4))
@@ -88,6 +89,7 @@ class Episode:
     _dice: Random = field(init=False)
     _epoch_shift_us: int = 0
     crash_count: int = 0
+    accounts: Counter[str] = field(default_factory=Counter)  # how often the end of each of these was written
     started: set[str] = field(default_factory=set)  # the calls that the last switch began
     _pins: dict[DID, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
 
@@ -108,8 +110,8 @@ class Episode:
         ):
             if self._dice.random() < chance:
                 self._at(self._dice.uniform(10.0, SPAN_S), happening)
-        for second in range(int(SPAN_S) * 2):
-            self._at(second / 2, self._keep_house)
+        for half in range(int(SPAN_S + DELETION_S_MAX) * 2 + 2):
+            self._at(half / 2, self._keep_house)
         self.network.run(until=SPAN_S + SETTLE_S)
         self.node.switch.stop()
         self.network.run(until=SPAN_S + SETTLE_S + FORGET_S)
@@ -173,7 +175,7 @@ class Episode:
         self.watcher = Watcher(self.network, self._state_of, self.breaches)
         self.relay = PlayingRelay(self.network, mood, self.watcher)
         self.relay.keys_of = self._keys
-        prompts = SlowPrompts(mood)
+        prompts, threads = SlowPrompts(mood), SlowThreads(self.store, mood)
         prompts.fail(PROMPT_URLS[0], PromptFailure.NOT_FOUND)
         self.node = VirtualSwitch(
             self.network,
@@ -184,8 +186,9 @@ class Episode:
             limits=SwitchLimits(call_count_max=self._dice.choice([400, 400, 5])),
             relay=self.relay,
             prompts=prompts,
-            threads=SlowThreads(self.store, mood),
+            threads=threads,
         )
+        self.accounts = threads.accounts
         calls = NotingCalls()
         self.node.switch.calls, self.started = calls, calls.started
 
@@ -218,7 +221,8 @@ class Episode:
         caller = dice.choice([*parties, *parties, *parties, stranger])
         dice.choice(self.exchanges).dial(caller, session.virtual_number)
         if dice.random() < 0.1:
-            self._at(self.network.now + dice.uniform(0.0, 40.0), lambda: self._delete(session))
+            later = self.network.now + dice.uniform(0.0, DELETION_S_MAX)
+            self._at(later, lambda: self._delete(session))
 
     def _make_session(self) -> None:
         dice = self._dice

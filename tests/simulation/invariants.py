@@ -25,6 +25,7 @@ def check(episode: Episode) -> None:
     check_relay(episode)
     check_account(episode)
     check_limits(episode)
+    check_setups(episode)
     check_told(episode)
     check_secrecy(episode)
     check_legs(episode)
@@ -93,7 +94,9 @@ def check_relay(episode: Episode) -> None:
 
 
 def check_account(episode: Episode) -> None:
-    """I4: what was begun is in the books, unless it was one of too many refused ones, which are counted."""
+    """I4: what was begun is in the books once, unless it was one of too many refused ones, which are counted."""
+    assert set(episode.accounts.values()) <= {1}
+    assert episode.started <= episode.accounts.keys()
     written = {call_id for (call_id,) in episode.rows("SELECT call_id FROM call_record")}
     missing = episode.started - written
     flood = sum(
@@ -122,6 +125,19 @@ def check_limits(episode: Episode) -> None:
         if isinstance(ringing_at, int):
             until = callee_answered_at if isinstance(callee_answered_at, int) else ended_at
             assert until - ringing_at <= ring_s * US_PER_S + TIMER_SLACK_US
+
+
+def check_setups(episode: Episode) -> None:
+    """I2: a call that is not bridged does not outlive its session, however it ended; a deletion takes a second."""
+    if episode.jump_us:
+        return
+    for session_id, ended_at, end_at in episode.rows(
+        "SELECT r.session_id, r.ended_at, s.end_at FROM call_record r JOIN masking_session s ON s.id = r.session_id "
+        "WHERE r.bridged_at IS NULL AND reason != 'switch-restarted' AND call_id IN (SELECT call_id FROM interaction)"
+    ):
+        assert isinstance(ended_at, int)
+        assert isinstance(end_at, int)
+        assert ended_at <= end_at + (SLACK_US if session_id in episode.deleted_at else TIMER_SLACK_US)
 
 
 def check_told(episode: Episode) -> None:

@@ -1,12 +1,13 @@
 """The switch's neighbours as they are on a bad day: late, in any order, and under observation."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
 
 from maskline.core.call.state import CallState, Phase
-from maskline.core.call_record import Side
+from maskline.core.call_record import CallRecord, RefusedCall, Side
 from maskline.engine.media_client import Family, PartyMedia, RelayPorts
 from maskline.prompts.types import BuiltIn, PromptFile
 from maskline.store.engine import Store
@@ -22,6 +23,11 @@ JOINED = frozenset({Phase.JOINING, Phase.BRIDGED, Phase.ENDED})
 ENTRY = frozenset(
     {Phase.PIN_PROMPTING, Phase.PIN_COLLECTING, Phase.PIN_CHECKING, Phase.PIN_CORRECTING, Phase.PIN_WAITING}
 )
+PLAYING = frozenset(
+    {Phase.ANNOUNCING, Phase.PIN_PROMPTING, Phase.PIN_CORRECTING, Phase.PROMPTING, Phase.GREETING}
+)
+PLAYING_S_MAX = 30.0  # a prompt lasts six seconds here, and is got within eight: beyond that nobody plays any
+PHASE_S_MAX = 50.0  # no phone rings for longer
 SETTLED_S = 40.0  # from the bridge on: longer than an ACK that brings an answer is waited for
 
 
@@ -40,11 +46,15 @@ class Mood:
 
 
 class SlowThreads(InlineThreads):
-    """A database whose answers take time. What is asked happens at once, in order, as one writing thread does it."""
+    """A database whose answers take time. What is asked happens at once, in order, as one writing thread does it.
+
+    `accounts` counts how often each call's end was written.
+    """
 
     def __init__(self, store: Store, mood: Mood) -> None:
         super().__init__(store)
         self._mood = mood
+        self.accounts: Counter[str] = Counter()
 
     async def read(self, fn: Callable[..., T], *args: Any) -> T:
         """Read, and answer later: by then it may be true no more."""
@@ -62,6 +72,9 @@ class SlowThreads(InlineThreads):
 
     async def write_within(self, patience_s: float, fn: Callable[..., T], *args: Any) -> T:
         """Write, and answer later."""
+        for ending in args:
+            if isinstance(ending, CallRecord | RefusedCall):
+                self.accounts[ending.call_id] += 1
         done = await super().write_within(patience_s, fn, *args)
         await self._mood.pause(0.02, 10.0)
         return done
@@ -93,6 +106,7 @@ class Watcher:
     state_of: Callable[[str], CallState | None]
     breaches: list[str] = field(default_factory=list)
     bridged_s: dict[str, float] = field(default_factory=dict)
+    since_s: dict[str, tuple[Phase, float]] = field(default_factory=dict)
     open_count: int = 0
     joined_count: int = 0
 
@@ -101,6 +115,7 @@ class Watcher:
         state, session = self.state_of(call), relay.sessions.get(call)
         if state is None or session is None:
             return
+        self._look_at_patience(call, state)
         if Side.B in session.parties and Side.B not in session.muted and state.phase not in JOINED:
             self._note(call, state, "B is let in")
         for side in Side:
@@ -118,6 +133,16 @@ class Watcher:
             since_s = self.bridged_s.setdefault(call, self.network.now)
             if self.network.now - since_s > SETTLED_S:
                 self._look_at_talk(call, state, relay)
+
+    def _look_at_patience(self, call: str, state: CallState) -> None:
+        phase, since_s = self.since_s.get(call, (None, 0.0))
+        if phase is not state.phase:
+            self.since_s[call] = (state.phase, self.network.now)
+            return
+        if phase not in {Phase.BRIDGED, Phase.ENDED}:
+            patience_s = PLAYING_S_MAX if phase in PLAYING else PHASE_S_MAX
+            if self.network.now - since_s > patience_s:
+                self._note(call, state, "waits for nothing")
 
     def _look_at_talk(self, call: str, state: CallState, relay: FakeRelay) -> None:
         session = relay.sessions[call]

@@ -157,6 +157,8 @@ def order_targets(
     `dice` is any integer of 64 random bits; the same one gives the same order. Nothing is left out: when all are
     unhealthy, all are tried.
     """
+    if len(targets) == 1:  # of most trunks: there is nothing to choose
+        return tuple(targets)
     left = sorted(targets, key=lambda target: (target.priority, target.weight))
     ordered: list[R] = []
     for draw in range(len(left)):
@@ -170,6 +172,8 @@ def order_targets(
 
 def healthy_first(targets: Sequence[R], is_healthy: Callable[[R], bool]) -> tuple[R, ...]:
     """Move unhealthy targets to the end, otherwise leaving the order alone."""
+    if len(targets) == 1:
+        return tuple(targets)
     return tuple(sorted(targets, key=lambda target: not is_healthy(target)))
 
 

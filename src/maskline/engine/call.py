@@ -79,7 +79,6 @@ class Call:
         self._offer = offer
         self.media = media
         self.legs: dict[Side, LegID] = {} if leg_a is None else {Side.A: leg_a}
-        self.player = CallPlayer(plan.call_id, context.relay, media, context.prompts, trunk.country)
         self.dialler = CallDialler(
             user_agent=context.user_agent,
             clock=context.clock,
@@ -92,15 +91,8 @@ class Call:
             host_towards=context.host_towards,
             release=context.release,
         )
-        self.offers = CallOffers(
-            user_agent=context.user_agent,
-            clock=context.clock,
-            legs=self.legs,
-            media=media,
-            run=self._run,
-            is_bridged=lambda: self.state.phase is Phase.BRIDGED,
-            on_change=self._note_codecs,
-        )
+        self._player: CallPlayer | None = None
+        self._offers: CallOffers | None = None
         self._timers: dict[Timer, Cancellable] = {}
         self._now = plan.started_at  # the instant of the last step
         self._recorder: CallRecorder | None = None
@@ -113,6 +105,31 @@ class Call:
         """The session this call is about to be, or is, joined for."""
         connect = self.state.connect
         return None if connect is None else connect.session_id
+
+    @property
+    def player(self) -> CallPlayer:
+        """Its prompts and keys; most calls have none."""
+        if self._player is None:
+            context = self._context
+            self._player = CallPlayer(
+                self.plan.call_id, context.relay, self.media, context.prompts, self.trunk.country
+            )
+        return self._player
+
+    @property
+    def offers(self) -> CallOffers:
+        """Its new offers; most calls have none."""
+        if self._offers is None:
+            self._offers = CallOffers(
+                user_agent=self._context.user_agent,
+                clock=self._context.clock,
+                legs=self.legs,
+                media=self.media,
+                run=self._run,
+                is_bridged=lambda: self.state.phase is Phase.BRIDGED,
+                on_change=self._note_codecs,
+            )
+        return self._offers
 
     # --- the machine ----------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ for it, piece after piece in order; it may `Pause`, and then other pieces overta
 datagrams the switch sends the same bytes.
 """
 
+from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -77,6 +78,7 @@ class VirtualRunner:
     epoch_us: int
     work_s: float = 0.001
     _agenda: list[tuple[float, int, _Alarm]] = field(default_factory=list)
+    _beginning: deque[Callable[[], None]] = field(default_factory=deque)
     _count: int = 0
 
     def now_us(self) -> int:
@@ -89,7 +91,7 @@ class VirtualRunner:
 
     def run(self, work: Coroutine[Any, Any, T], done: Callable[[T | Exception], None]) -> None:
         """Carry `work` out after this step and tell of it `work_s` later; it must not wait for anything real."""
-        self._at(self.network.now, lambda: self._go_on(work, done))
+        self._beginning.append(lambda: self._go_on(work, done))
 
     def _go_on(self, work: Coroutine[Any, Any, T], done: Callable[[T | Exception], None]) -> None:
         result: T | Exception
@@ -130,6 +132,8 @@ class VirtualRunner:
 
     def next_at(self) -> float | None:
         """When the next callback is due."""
+        if self._beginning:
+            return self.network.now
         while self._agenda and self._agenda[0][2].is_cancelled:
             heappop(self._agenda)
         return self._agenda[0][0] if self._agenda else None
@@ -137,7 +141,10 @@ class VirtualRunner:
     def run_due(self, now: float) -> None:
         """Call back what is due."""
         while (at := self.next_at()) is not None and at <= now:
-            heappop(self._agenda)[2].callback()
+            if self._beginning:
+                self._beginning.popleft()()
+            else:
+                heappop(self._agenda)[2].callback()
 
     def _at(self, at: float, callback: Callable[[], None]) -> _Alarm:
         alarm = _Alarm(callback)
@@ -216,7 +223,8 @@ class VirtualSwitch:
 
     def see_revocations(self) -> None:
         """Look at the sessions of calls in set-up, as housekeeping does twice a second."""
-        ended = _drive(self.store.revoked(self.switch.sessions_in_setup, self.runner.now_us()))
+        waiting = self.switch.sessions_in_setup
+        ended = _drive(self.store.revoked(waiting, self.runner.now_us())) if waiting else ()
         for session_id in ended:
             self.switch.revoke(session_id)
 

@@ -29,7 +29,7 @@ class ImpossibleEventError(AssertionError):
 
 def arm(timer: Timer, now: int, seconds: float) -> do.ArmTimer:
     """Ask for `timer` in so many seconds."""
-    return do.ArmTimer(timer, now + round(seconds * US_PER_S))
+    return do.ArmTimer(timer, now + int(seconds * US_PER_S))
 
 
 def limit(state: CallState, side: Side, answered_at: int) -> do.ArmTimer:

@@ -107,6 +107,9 @@ def _hang_up_reports(ended: CallState, gone: Side | None) -> list[do.Command]:
     """Tell of both answered legs' ends, beginning with the side that ended the call."""
     assert ended.ended_at is not None
     assert ended.termination is not None
+    assert ended.connect is not None
+    if not ended.connect.is_reported:
+        return []
     answered = {Side.A: ended.answered_at, Side.B: ended.callee_answered_at}
     sides = (Side.B, Side.A) if gone is Side.B else (Side.A, Side.B)
     told: list[do.Command] = []
