@@ -114,6 +114,9 @@ class Switch:
         """Take a datagram, or a piece of a TCP stream."""
         self.user_agent.receive(data, flow, self._clock.mono_s())
         self.pump()
+        if flow.is_reliable:
+            for broken in self.user_agent.closing():
+                self._close_flow(broken)
 
     def flow_closed(self, flow: Flow) -> None:
         """A TCP connection ended or could not be made."""
@@ -182,8 +185,6 @@ class Switch:
             self._dispatch(event)
         for flow, data in agent.outgoing():
             self._send(flow, data)
-        for flow in agent.closing():
-            self._close_flow(flow)
         self._arm(agent.next_timer())
 
     def _arm(self, at_mono_s: float | None) -> None:

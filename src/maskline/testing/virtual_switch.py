@@ -78,7 +78,7 @@ class VirtualRunner:
     epoch_us: int
     work_s: float = 0.001
     _agenda: list[tuple[float, int, _Alarm]] = field(default_factory=list)
-    _beginning: deque[Callable[[], None]] = field(default_factory=deque)
+    _beginning: deque[tuple[Coroutine[Any, Any, Any], Callable[[Any], None]]] = field(default_factory=deque)
     _count: int = 0
 
     def now_us(self) -> int:
@@ -91,7 +91,7 @@ class VirtualRunner:
 
     def run(self, work: Coroutine[Any, Any, T], done: Callable[[T | Exception], None]) -> None:
         """Carry `work` out after this step and tell of it `work_s` later; it must not wait for anything real."""
-        self._beginning.append(lambda: self._go_on(work, done))
+        self._beginning.append((work, done))
 
     def _go_on(self, work: Coroutine[Any, Any, T], done: Callable[[T | Exception], None]) -> None:
         result: T | Exception
@@ -142,7 +142,7 @@ class VirtualRunner:
         """Call back what is due."""
         while (at := self.next_at()) is not None and at <= now:
             if self._beginning:
-                self._beginning.popleft()()
+                self._go_on(*self._beginning.popleft())
             else:
                 heappop(self._agenda)[2].callback()
 

@@ -304,7 +304,7 @@ def test_any_order_of_events_ends_once(name: str, events: list[on.Event]) -> Non
     assert bool(of_type(said, do.OpenMedia)) == bool(of_type(said, do.CloseMedia))
     assert state.termination is not None
     assert state.termination.result in Result
-    assert state.digits == ""
+    assert state.entry.digits == ""
 
 
 @given(st.sampled_from(sorted(PLANS)), st.lists(st.sampled_from(EVENTS), max_size=60))
@@ -334,7 +334,7 @@ def test_nothing_is_bridged_without_claim_and_check(name: str, events: list[on.E
 def test_what_was_pressed_is_not_printed() -> None:
     """Neither a call's state nor its events and commands show a digit."""
     state, said = run(*PATH[Phase.PIN_COLLECTING], plan=PLANS["pin"])
-    assert state.digits == "7"
+    assert state.entry.digits == "7"
     _, commands = step(state, on.DigitPressed(Secret("#")), START)
-    shown = repr((state, said, commands, on.DigitPressed(Secret("7"))))
+    shown = repr((state, tuple(state), said, commands, on.DigitPressed(Secret("7"))))
     assert "'7'" not in shown

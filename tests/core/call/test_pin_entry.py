@@ -128,7 +128,7 @@ def test_keys_while_it_is_not_their_turn_mean_nothing() -> None:
     state, said = run(*ASKED, *press("1#23"), WRONG, *press("4"), OVER, *press("5"), plan=PIN)
     assert state.phase is Phase.PIN_WAITING
     assert entered(said) == ["1"]
-    assert state.digits == ""
+    assert state.entry.digits == ""
 
 
 @pytest.mark.parametrize("failed_count", [1, 2])

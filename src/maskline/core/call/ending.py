@@ -5,7 +5,7 @@ from typing import Final, assert_never
 from maskline.core.call import commands as do
 from maskline.core.call import events as on
 from maskline.core.call.common import Step, tell
-from maskline.core.call.state import CallState, Claim, Phase
+from maskline.core.call.state import CallState, Claim, Phase, PinEntry
 from maskline.core.call_record import CallRecord, RefusedCall, Side
 from maskline.core.events import EventKind
 from maskline.core.termination import TERMINATIONS, Reason, Termination, terminate
@@ -27,7 +27,7 @@ def end(state: CallState, now: int, termination: Termination, *, gone: Side | No
 
     While the claim is open the record waits for it: only then is known whether the call had its session.
     """
-    ended = state._replace(phase=Phase.ENDED, ended_at=now, termination=termination, digits="")
+    ended = state._replace(phase=Phase.ENDED, ended_at=now, termination=termination, entry=PinEntry())
     commands: list[do.Command] = [do.CancelTimers()]
     if state.has_leg_a and gone is not Side.A and Side.A not in state.released:
         commands.append(_farewell_to_caller(state, termination))

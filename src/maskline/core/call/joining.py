@@ -51,18 +51,17 @@ def callee_answered(state: CallState, event: on.LegAnswered, now: int) -> Step:
     """B answered: it hears its prompt, or is joined at once."""
     check_side(state, event.side, Side.B)
     assert state.connect is not None
-    answered = state._replace(callee_answered_at=now, target_count_left=0)
     phase, then = (
         (Phase.MEETING, do.ConnectCallee())
         if state.connect.callee_play_url
         else (Phase.JOINING, do.PrepareBridge())
     )
-    return answered._replace(phase=phase), (
+    return state._replace(phase=phase, callee_answered_at=now, target_count_left=0), (
         CANCEL[Timer.RING],
         arm(Timer.STEP, now, STEP_TIMEOUT_S),
         limit(state, Side.B, now),
         then,
-        *tell(answered, EventKind.PARTY_ANSWERED, Side.B, now),
+        *tell(state, EventKind.PARTY_ANSWERED, Side.B, now),
     )
 
 

@@ -31,7 +31,7 @@ def ask_for_pin(state: CallState, now: int) -> Step:
 
 
 def _play(state: CallState, prompt: do.Prompt, now: int) -> Step:
-    playing = state._replace(phase=_PROMPTS[prompt.kind], digits="")
+    playing = state._replace(phase=_PROMPTS[prompt.kind], entry=state.entry._replace(digits=""))
     return playing, (arm(Timer.STEP, now, PROMPT_TIMEOUT_S), do.Play(Side.A, prompt))
 
 
@@ -60,7 +60,8 @@ def await_digits(state: CallState, _event: object, now: int) -> Step:
 def _collecting(state: CallState, now: int) -> CallState:
     if state.phase is Phase.PIN_COLLECTING:
         return state
-    return state._replace(phase=Phase.PIN_COLLECTING, entry_ends_at=now + ENTRY_TIMEOUT_S * US_PER_S)
+    entry = state.entry._replace(ends_at=now + ENTRY_TIMEOUT_S * US_PER_S)
+    return state._replace(phase=Phase.PIN_COLLECTING, entry=entry)
 
 
 def digit_pressed(state: CallState, event: on.DigitPressed, now: int) -> Step:
@@ -69,21 +70,22 @@ def digit_pressed(state: CallState, event: on.DigitPressed, now: int) -> Step:
     silence: tuple[do.Command, ...] = ()
     if state.phase is Phase.PIN_PROMPTING:
         silence = (do.StopPlaying(Side.A),)
-    digits = "" if key == "*" else state.digits + (key if key in "0123456789" else "")
-    collecting = _collecting(state, now)._replace(digits=digits)
+    digits = "" if key == "*" else state.entry.digits + (key if key in "0123456789" else "")
+    collecting = _collecting(state, now)
+    collecting = collecting._replace(entry=collecting.entry._replace(digits=digits))
     if key == "#" or len(digits) >= PIN_LENGTH_MAX:
         after, commands = entered(collecting, now)
         return after, (*silence, *commands)
-    patience = do.ArmTimer(Timer.STEP, min(now + DIGIT_TIMEOUT_S * US_PER_S, collecting.entry_ends_at))
+    patience = do.ArmTimer(Timer.STEP, min(now + DIGIT_TIMEOUT_S * US_PER_S, collecting.entry.ends_at))
     return collecting, (*silence, patience)
 
 
 def entered(state: CallState, now: int) -> Step:
     """Nothing more comes: look the digits up; none at all are wrong."""
-    if not state.digits:
+    if not state.entry.digits:
         return pin_refused(state, on.PinRefused(PinRefusal.WRONG), now)
-    checking = state._replace(phase=Phase.PIN_CHECKING, digits="")
-    return checking, (arm(Timer.STEP, now, STEP_TIMEOUT_S), do.CheckPin(Secret(state.digits)))
+    checking = state._replace(phase=Phase.PIN_CHECKING, entry=state.entry._replace(digits=""))
+    return checking, (arm(Timer.STEP, now, STEP_TIMEOUT_S), do.CheckPin(Secret(state.entry.digits)))
 
 
 def pin_accepted(state: CallState, event: on.PinAccepted, now: int) -> Step:
@@ -98,7 +100,7 @@ def pin_accepted(state: CallState, event: on.PinAccepted, now: int) -> Step:
         EventKind.PIN_CHECKED,
         now,
         result="accepted",
-        attempt=state.wrong_pin_count,
+        attempt=state.entry.wrong_count,
         role=connect.caller_role.value,
     )
     return known, (
@@ -121,9 +123,10 @@ def pin_refused(state: CallState, event: on.PinRefused, now: int) -> Step:
         EventKind.PIN_CHECKED,
         now,
         result="locked" if is_locked else "wrong",
-        attempt=state.wrong_pin_count,
+        attempt=state.entry.wrong_count,
     )
-    counted = state._replace(wrong_pin_count=state.wrong_pin_count + 1, is_locked_out=is_locked)
+    entry = state.entry._replace(wrong_count=state.entry.wrong_count + 1, is_locked_out=is_locked)
+    counted = state._replace(entry=entry)
     after, commands = _play(counted, do.Prompt(PromptKind.PIN_WRONG, state.plan.dialogue.incorrect_url), now)
     return after, (*told, *commands)
 
@@ -131,8 +134,8 @@ def pin_refused(state: CallState, event: on.PinRefused, now: int) -> Step:
 def corrected(state: CallState, _event: object, now: int) -> Step:
     """A heard that it was wrong: pause and ask again, or give up."""
     assert state.plan.dialogue is not None
-    if state.is_locked_out:
+    if state.entry.is_locked_out:
         return end_for(state, now, Reason.PIN_LOCKED)
-    if state.wrong_pin_count > state.plan.dialogue.retry_count:
+    if state.entry.wrong_count > state.plan.dialogue.retry_count:
         return end_for(state, now, Reason.PIN_FAILED)
     return state._replace(phase=Phase.PIN_WAITING), (arm(Timer.STEP, now, state.plan.dialogue.retry_wait_s),)

@@ -59,18 +59,21 @@ def begin(plan: CallPlan) -> Step:
 def claimed(state: CallState, event: on.CallClaimed, now: int) -> Step:
     """The session is ours."""
     assert state.connect is not None
-    held = state._replace(claim=Claim.HELD, window_ends_at=event.window_ends_at)
     moved: tuple[do.Command, ...] = ()
     if event.window_ends_at != state.window_ends_at:
         moved = (do.ArmTimer(Timer.WINDOW, event.window_ends_at),)
     if state.connect.pin is PinStanding.AUTHORIZED:
-        moved += report(held, EventKind.PIN_CHECKED, now, result="authorized", attempt=0)
+        moved += report(state, EventKind.PIN_CHECKED, now, result="authorized", attempt=0)
+    window_ends_at = event.window_ends_at
     if not state.has_media:
-        return held._replace(phase=Phase.OPENING, has_media=True), (*moved, do.OpenMedia())
+        opening = state._replace(
+            phase=Phase.OPENING, claim=Claim.HELD, window_ends_at=window_ends_at, has_media=True
+        )
+        return opening, (*moved, do.OpenMedia())
     # A PIN opened this session: the caller is on the line, and only now it is known for whom.
     assert state.answered_at is not None
-    moved += tell(held, EventKind.PARTY_ANSWERED, Side.A, state.answered_at)
-    after, commands = _greet_caller(held, now)
+    moved += tell(state, EventKind.PARTY_ANSWERED, Side.A, state.answered_at)
+    after, commands = _greet_caller(state._replace(claim=Claim.HELD, window_ends_at=window_ends_at), now)
     return after, (*moved, *commands)
 
 
@@ -90,7 +93,7 @@ def media_opened(state: CallState, _event: on.MediaOpened, now: int) -> Step:
     """The relay has ports: answer, fetch or dial, as the call needs."""
     plan = state.plan
     if plan.is_service_initiated:
-        return _dial(state._replace(phase=Phase.CALLING, has_leg_a=True), Side.A, now)
+        return _dial(state, Side.A, now)
     if plan.dialogue is not None:
         return _answer_early(state, now)
     prompt = _prompt_for_caller(state)
@@ -193,13 +196,17 @@ def announced(state: CallState, _event: object, now: int) -> Step:
 
 
 def _dial_callee(state: CallState, now: int) -> Step:
-    return _dial(state._replace(phase=Phase.DIALLING, has_leg_b=True), Side.B, now)
+    return _dial(state, Side.B, now)
 
 
 def _dial(state: CallState, side: Side, now: int) -> Step:
     """Send a leg's INVITE to the first target."""
     assert state.connect is not None
-    dialling = state._replace(target_count_left=state.plan.target_count - 1)
+    count_left = state.plan.target_count - 1
+    if side is Side.A:
+        dialling = state._replace(phase=Phase.CALLING, has_leg_a=True, target_count_left=count_left)
+    else:
+        dialling = state._replace(phase=Phase.DIALLING, has_leg_b=True, target_count_left=count_left)
     ringing = arm(Timer.RING, now, state.connect.ring_timeout_s)
     return dialling, (_target_patience(dialling, now), do.Originate(side), ringing)
 

@@ -78,6 +78,19 @@ class CallPlan:
         return None if self.dialogue is None else self.dialogue.forced_role
 
 
+class PinEntry(NamedTuple):
+    """How a PIN dialogue stands."""
+
+    digits: str = ""  # entered so far in this try
+    ends_at: int = 0  # of this try, however slowly it is entered
+    wrong_count: int = 0
+    is_locked_out: bool = False
+
+    def __repr__(self) -> str:
+        """Say how many were wrong; what was pressed so far is nobody's business."""
+        return f"PinEntry(wrong_count={self.wrong_count})"
+
+
 class CallState(NamedTuple):
     """One call: both legs in one value. A tuple, since a call replaces it ten times: a third of a dataclass's cost."""
 
@@ -91,10 +104,7 @@ class CallState(NamedTuple):
     released: frozenset[Side] = frozenset()
     target_count_left: int = 0  # targets not yet tried for the leg being dialled
     window_ends_at: int = 0  # of the session, as read last
-    digits: str = ""
-    entry_ends_at: int = 0  # of the PIN being entered, however slowly
-    wrong_pin_count: int = 0
-    is_locked_out: bool = False
+    entry: PinEntry = PinEntry()
     is_ringback_on: bool = False
     answered_at: int | None = None
     ringing_at: int | None = None
@@ -104,7 +114,7 @@ class CallState(NamedTuple):
     termination: Termination | None = None
 
     def __repr__(self) -> str:
-        """Say how far the call is; what was pressed so far is nobody's business."""
+        """Say how far the call is."""
         return f"CallState({self.plan.call_id}, {self.phase.value})"
 
     @property
