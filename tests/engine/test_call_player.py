@@ -13,7 +13,7 @@ from maskline.core.call.events import PromptKind
 from maskline.core.call_record import Side
 from maskline.engine.call_media import CallMedia, MediaPolicy, PromptNeed
 from maskline.engine.call_player import CallPlayer, read_info
-from maskline.prompts.types import PromptFailure, PromptFile
+from maskline.prompts.types import BuiltIn, PromptFailure, PromptFile
 from maskline.tasks import spawn
 from maskline.testing.prompts import FakePrompts
 from maskline.testing.relay import FakeRelay
@@ -127,6 +127,10 @@ async def test_callee_hears_nothing_of_the_caller_while_its_prompt_is_fetched(is
     else:
         assert failed == on.PromptFailed(PromptKind.CALLEE, "not-found")
         assert on_air[Side.B].prompt.stem == "/prompts/silence"
+    again = player.begin(Side.B)
+    assert await player.play(do.Play(Side.B, do.Prompt(PromptKind.SILENCE), repeats=True), again) is None
+    assert on_air[Side.B].prompt.stem == "/prompts/silence"
+    assert prompts.built_in_count[BuiltIn.SILENCE] == 1  # at hand when the prompt ends
     await player.silence(Side.B)
     assert Side.B not in on_air
 

@@ -112,6 +112,8 @@ class Episode:
                 self._at(self._dice.uniform(10.0, SPAN_S), happening)
         for half in range(int(SPAN_S + DELETION_S_MAX) * 2 + 2):
             self._at(half / 2, self._keep_house)
+            if half % 20 == 0:
+                self._at(half / 2, self._keep_leases)
         self.network.run(until=SPAN_S + SETTLE_S)
         self.node.switch.stop()
         self.network.run(until=SPAN_S + SETTLE_S + FORGET_S)
@@ -278,9 +280,14 @@ class Episode:
 
     def _keep_house(self) -> None:
         self.relay.look_at_all()
+        if not self.jump_us:  # which may end a lease before its time
+            self.watcher.look_at_sessions(call.state for call in self.node.switch.calls.values())
         self.node.see_revocations()
         if self.node.switch.room_count:
             self.node.place_orders()
+
+    def _keep_leases(self) -> None:
+        self.node.keep_leases()
 
     def _crash_exchange(self) -> None:
         exchange = self._dice.choice(self.exchanges)

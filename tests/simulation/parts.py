@@ -1,12 +1,12 @@
 """The switch's neighbours as they are on a bad day: late, in any order, and under observation."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
 
-from maskline.core.call.state import CallState, Phase
+from maskline.core.call.state import CallState, Claim, Phase
 from maskline.core.call_record import CallRecord, RefusedCall, Side
 from maskline.engine.media_client import Family, PartyMedia, RelayPorts
 from maskline.prompts.types import BuiltIn, PromptFile
@@ -122,7 +122,8 @@ class Watcher:
             is_heard = side.other in session.parties and side.other not in session.muted
             if is_heard and side in session.parties and side not in session.playing:
                 self.joined_count += state.phase is Phase.BRIDGED
-                if state.phase not in JOINED:
+                # A side that is not let in yet hears nothing either.
+                if state.phase not in JOINED or (side in session.muted and state.phase is not Phase.ENDED):
                     self._note(call, state, f"{side} hears the other")
         watch = session.watched.get(Side.A)
         if state.phase in ENTRY and watch is not None and not watch.is_hidden:
@@ -133,6 +134,15 @@ class Watcher:
             since_s = self.bridged_s.setdefault(call, self.network.now)
             if self.network.now - since_s > SETTLED_S:
                 self._look_at_talk(call, state, relay)
+
+    def look_at_sessions(self, states: Iterable[CallState]) -> None:
+        """Look whether each session has one call at most."""
+        held = Counter(
+            state.connect.session_id
+            for state in states
+            if state.connect is not None and state.claim is Claim.HELD and state.phase is not Phase.ENDED
+        )
+        self.breaches += [f"{session_id}: {count} calls" for session_id, count in held.items() if count > 1]
 
     def _look_at_patience(self, call: str, state: CallState) -> None:
         phase, since_s = self.since_s.get(call, (None, 0.0))

@@ -23,7 +23,6 @@ BUILT_IN: Final = {
     PromptKind.PIN_WRONG: BuiltIn.PIN_WRONG,
     PromptKind.ANNOUNCEMENT: BuiltIn.NOT_IN_SERVICE,
     PromptKind.RINGBACK: BuiltIn.RINGBACK,
-    PromptKind.SILENCE: BuiltIn.SILENCE,
 }
 INFO_TYPES: Final = frozenset({"application/dtmf-relay", "application/dtmf"})
 _KEYS: Final = frozenset("0123456789*#ABCD")
@@ -40,6 +39,7 @@ class CallPlayer:
     country: str
     _tags: dict[Side, str] = field(default_factory=dict)
     _tag_count: int = 0
+    _silence: PromptFile | None = None  # at hand, since between two prompts every moment is heard
     _key_source: str | None = (
         None  # a phone may send a key both as RTP and as INFO: the first way seen counts
     )
@@ -109,6 +109,9 @@ class CallPlayer:
             raise _NoCodec
         if prompt.url:
             return await self.prompts.fetch(prompt.url, codec)
+        if prompt.kind is PromptKind.SILENCE:
+            self._silence = self._silence or await self.prompts.built_in(BuiltIn.SILENCE, codec)
+            return self._silence
         return await self.prompts.built_in(BUILT_IN[prompt.kind], codec, country=self.country)
 
     # --- keys -----------------------------------------------------------------------------------------------

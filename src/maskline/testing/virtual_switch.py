@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Any, TypeVar
 
+from maskline.engine.call_session import LEASE_US
 from maskline.engine.ports import Cancellable
 from maskline.engine.switch import Switch
 from maskline.engine.switch_settings import SwitchLimits, SwitchSettings
@@ -227,6 +228,12 @@ class VirtualSwitch:
         ended = _drive(self.store.revoked(waiting, self.runner.now_us())) if waiting else ()
         for session_id in ended:
             self.switch.revoke(session_id)
+
+    def keep_leases(self) -> None:
+        """Keep the sessions of running calls claimed, as housekeeping does every ten seconds."""
+        if self.switch.live_count:
+            now = self.runner.now_us()
+            _drive(self.store.renew_leases(now + LEASE_US, now))
 
     # --- the interface of a node ----------------------------------------------------------------------------
 
