@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from maskline.outbound.client import OutboundClient
+from maskline.outbound.client import OutboundClient, trust_public_authorities
 from maskline.outbound.types import FailureReason, OutboundFailed
 from tests.outbound.rig import LIMITS, LOOPBACK, SHORT, make_tls, resolving, serve
 
@@ -63,6 +63,7 @@ async def test_server_without_tls_is_a_failure_of_tls(tmp_path: Path) -> None:
 async def test_old_versions_of_tls_are_refused(tmp_path: Path) -> None:
     """TLS 1.2 is the oldest that is spoken."""
     server, trust = make_tls(tmp_path, "hooks.example")
-    assert trust.minimum_version >= ssl.TLSVersion.TLSv1_2
+    assert trust_public_authorities().minimum_version >= ssl.TLSVersion.TLSv1_2
+    trust.minimum_version = ssl.TLSVersion.TLSv1_2
     async with serve(tls=server) as peer, _client(trust) as client:
         assert await _get(client, f"https://hooks.example:{peer.port}/") == 200

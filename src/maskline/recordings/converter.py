@@ -14,6 +14,7 @@ import structlog
 
 from maskline.core.masking import MICROSECONDS
 from maskline.recordings.conversion import ConversionJob, ConvertedAudio
+from maskline.tasks import spawn
 
 COMMAND: Final = (sys.executable, "-m", "maskline.recordings.convert_process")
 START_S: Final = 30.0  # a loaded machine takes seconds to import the libraries at the lowest priority
@@ -91,12 +92,12 @@ async def _end(process: Process) -> None:
     """Let the process end, kill it when it does not, and take its exit status."""
     assert process.stdin is not None
     process.stdin.close()  # which ends it
-    try:
-        async with asyncio.timeout(_EXIT_S):
-            await process.wait()
-    except TimeoutError:
+    ending = spawn(process.wait(), name="recordings.converter_end")
+    # Not `asyncio.timeout`: in a task that is being cancelled, Debian 12's Python lets it run out without a word.
+    await asyncio.wait((ending,), timeout=_EXIT_S)
+    if not ending.done():
         _kill(process)
-        await process.wait()
+    await ending
 
 
 def _kill(process: Process) -> None:
