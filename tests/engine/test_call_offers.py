@@ -129,11 +129,44 @@ async def test_refresh_is_answered_here(scene: Scene, is_bridged: bool) -> None:
         assert (verb, to, said) == ("answer", Side.A, scene.media.restate(Side.A))
 
 
-async def test_nothing_new_before_there_is_anybody_to_ask(scene: Scene) -> None:
-    """A change has to wait for the bridge."""
+async def test_caller_may_move_and_hold_before_there_is_anybody_to_ask(scene: Scene) -> None:
+    """It is answered here, the relay follows, and B hears nothing of it."""
     scene.is_bridged = False
+    scene.offers.received(Side.A, sdp(Side.A, port=5000, direction="sendonly"), is_update=False)
+    scene.offers.received(Side.A, sdp(Side.A, port=6000), is_update=True)  # one at a time
+    await scene.finish()
+    (refused, (verb, to, body)) = scene.take_said()
+    assert refused == ("reject", Side.A, 491)
+    assert (verb, to) == ("answer", Side.A)
+    assert isinstance(body, bytes)
+    assert b"a=recvonly" in body
+    assert scene.relay.sessions["call1"].parties[Side.A].port == 5000
+    assert scene.relay.sessions["call1"].is_held
+    scene.is_bridged = True
     scene.offers.received(Side.A, sdp(Side.A, port=5000), is_update=False)
-    assert scene.take_said() == [("reject", Side.A, 491)]
+    assert [(verb, to) for verb, to, _ in scene.take_said()] == [("offer", Side.B)]
+
+
+async def test_what_is_spoken_stays_before_there_is_anybody_to_ask(scene: Scene) -> None:
+    """B may have been offered it; another codec is refused, and then all stays. A relay that is gone is told."""
+    scene.is_bridged = False
+    stood = scene.media.restate(Side.A)
+    for body in (sdp(Side.A, port=5000, payload_type=18), b"no description"):
+        scene.offers.received(Side.A, body, is_update=False)
+        await scene.finish()
+    assert [(verb, status in {400, 488}) for verb, _, status in scene.take_said()] == [("reject", True)] * 2
+    assert scene.media.restate(Side.A) == stood
+    scene.relay.lose()
+    scene.offers.received(Side.A, sdp(Side.A, port=5000), is_update=False)
+    await scene.finish()
+    assert scene.events[-1] == on.MediaLost()
+
+
+async def test_callee_has_to_wait_for_the_bridge(scene: Scene) -> None:
+    """It is a matter of seconds, and its leg is muted until then."""
+    scene.is_bridged = False
+    scene.offers.received(Side.B, sdp(Side.B, port=5000), is_update=False)
+    assert scene.take_said() == [("reject", Side.B, 491)]
 
 
 async def test_one_offer_at_a_time(scene: Scene) -> None:

@@ -128,6 +128,24 @@ def test_the_second_party_hears_the_second_prompt_as_a_caller_too(store: Store) 
     assert playing(world, Side.A) == world.node.prompts.stem_of(CALLER_URL)
 
 
+def test_caller_moves_while_it_hears_its_prompt(store: Store) -> None:
+    """A carrier that changes where it wants the audio right after the answer is followed before there is a B."""
+    world = make_world(store, replace(PAIR, first_play_url=CALLER_URL))
+    leg = world.asha.dial()
+    world.run(1.0)
+    moved = world.asha.sdp().replace(b"m=audio 40000", b"m=audio 40002")
+    world.asha.agent.send_offer(leg, moved, world.network.now)
+    world.run(0.5)
+    assert world.asha.seen(sip.OfferAnswered)
+    relayed = world.node.relay.sessions[only_call(world).plan.call_id]
+    assert relayed.parties[Side.A].port == 40_002
+    assert playing(world, Side.A) == world.node.prompts.stem_of(CALLER_URL)
+    assert not world.bilal.legs
+    finish_play(world, Side.A)
+    world.run(3.0)
+    assert only_call(world).state.phase is Phase.BRIDGED
+
+
 def test_missing_prompt_delays_nothing(store: Store) -> None:
     """The call is joined as without a prompt, A rung and not answered early."""
     world = make_world(store, replace(PAIR, first_play_url=CALLER_URL))

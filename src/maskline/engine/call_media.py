@@ -115,20 +115,30 @@ class CallMedia:
         """Say what A is told before there is a B: one codec for prompts. Raises `NoCommonCodec`."""
         caller = self.sides[Side.A]
         self._draft = None
-        address, port = self._address(Side.A)
         if caller.remote is None:  # A offered nothing: our offer goes in the 200
+            address, port = self._address(Side.A)
             local = replace(self._draft_offer(Side.A, None), address=address, port=port)
             return self._say(caller, replace(local, codecs=self._for_prompts(local.codecs)))
         caller.remote = replace(caller.remote, codecs=self._for_prompts(caller.remote.codecs))
-        local = build_own_answer(
-            caller.remote,
-            self._codecs,
-            address=address,
-            port=port,
-            session_id=caller.session_id,
-            version=caller.version,
-        )
-        return self._say(caller, local)
+        return self._answer_ourselves(caller.remote)
+
+    async def answer_alone(self, offer: bytes) -> bytes:
+        """Take what A, who was answered early, offers before there is anybody to ask: it may move and hold.
+
+        What is spoken stays, since B may have been told of it. Raises as `open` does, and then nothing has changed.
+        """
+        caller = self.sides[Side.A]
+        assert caller.remote is not None
+        spoken = {codec.name for codec in caller.remote.codecs}
+        remote = self._read(Side.A, offer)
+        codecs = tuple(codec for codec in remote.codecs if codec.name in spoken)
+        if not codecs:
+            raise NoCommonCodec
+        caller.remote = replace(remote, codecs=codecs)
+        sdp = self._answer_ourselves(caller.remote)
+        await self._point_relay(Side.A)
+        await self._follow_hold()
+        return sdp
 
     async def connect_caller(self, answer: bytes) -> None:
         """Take the answer of A, which we dialled, and tell the relay where it is. Raises as `open` does."""
@@ -342,6 +352,20 @@ class CallMedia:
             offer, answer, address=address, port=port, session_id=media.session_id, version=media.version
         )
         return self._say(media, local)
+
+    def _answer_ourselves(self, offer: RemoteDescription) -> bytes:
+        """Answer A without B."""
+        caller = self.sides[Side.A]
+        address, port = self._address(Side.A)
+        local = build_own_answer(
+            offer,
+            self._codecs,
+            address=address,
+            port=port,
+            session_id=caller.session_id,
+            version=caller.version,
+        )
+        return self._say(caller, local)
 
     def _for_prompts(self, codecs: Iterable[Codec]) -> tuple[Codec, ...]:
         """Keep the one codec that A is told to use when it is answered early. Raises `NoCommonCodec`."""

@@ -1,4 +1,4 @@
-"""New offers in a running call: rebuilt and passed on, or answered here when they change nothing."""
+"""New offers in a running call: rebuilt and passed on, or answered here when they concern nobody else."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class CallOffers:
                 agent.answer_offer(leg, self.media.restate(side), now)
                 return
             if not self.is_bridged():
-                agent.reject_offer(leg, 491, now)
+                self._take_alone(side, sdp)
                 return
             rebuilt = self.media.reoffer(side, sdp)
         except MediaProtocolError as error:
@@ -45,6 +45,28 @@ class CallOffers:
             return
         self._reoffering = side
         agent.send_offer(self.legs[side.other], rebuilt, now, update=is_update)
+
+    def _take_alone(self, side: Side, sdp: bytes) -> None:
+        """There is nobody to ask yet: A, who was answered early, is answered here; B has to wait a moment."""
+        if side is Side.B or self.media.sides[Side.A].remote is None:
+            self.user_agent.reject_offer(self.legs[side], 491, self.clock.mono_s())
+            return
+        self._reoffering = side
+        self.run(self._answer_alone(sdp))
+
+    async def _answer_alone(self, sdp: bytes) -> on.Event | None:
+        leg = self.legs[Side.A]
+        try:
+            answer = await self.media.answer_alone(sdp)
+        except MediaProtocolError as error:
+            self.user_agent.reject_offer(leg, error.status_hint, self.clock.mono_s())
+        except RelayError:
+            return on.MediaLost()
+        else:
+            self.user_agent.answer_offer(leg, answer, self.clock.mono_s())
+        finally:
+            self._reoffering = None
+        return None
 
     def answered(self, side: Side, sdp: bytes) -> None:
         """The other side took the new offer."""
