@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -157,6 +158,18 @@ async def test_keys_count_only_while_they_are_asked_for() -> None:
     await player.pass_keys()
     assert not player.relay.sessions["call1"].watched[Side.A].is_hidden
     assert player.key_from_relay("1") is None
+
+
+async def test_keys_pass_though_the_side_speaks_of_none_any_more() -> None:
+    """A re-INVITE may have taken the telephone-events away; what was hidden is not left so."""
+    player = await make_player()
+    await player.take_keys()
+    local = player.media.sides[Side.A].local
+    assert local is not None
+    player.media.sides[Side.A].local = replace(local, events=())
+    await player.pass_keys()
+    assert isinstance(player.relay, FakeRelay)
+    assert not player.relay.sessions["call1"].watched[Side.A].is_hidden
 
 
 async def test_a_key_sent_both_ways_counts_once() -> None:

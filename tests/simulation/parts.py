@@ -108,23 +108,24 @@ class Watcher:
     bridged_s: dict[str, float] = field(default_factory=dict)
     since_s: dict[str, tuple[Phase, float]] = field(default_factory=dict)
     open_count: int = 0
-    joined_count: int = 0
+    phases: set[Phase] = field(default_factory=set)  # ever seen
 
     def look(self, relay: FakeRelay, call: str) -> None:
         """Look at one call as it stands now."""
         state, session = self.state_of(call), relay.sessions.get(call)
         if state is None or session is None:
             return
+        self.phases.add(state.phase)
         self._look_at_patience(call, state)
         if Side.B in session.parties and Side.B not in session.muted and state.phase not in JOINED:
             self._note(call, state, "B is let in")
         for side in Side:
             is_heard = side.other in session.parties and side.other not in session.muted
-            if is_heard and side in session.parties and side not in session.playing:
-                self.joined_count += state.phase is Phase.BRIDGED
-                # A side that is not let in yet hears nothing either.
-                if state.phase not in JOINED or (side in session.muted and state.phase is not Phase.ENDED):
-                    self._note(call, state, f"{side} hears the other")
+            hears = is_heard and side in session.parties and side not in session.playing
+            # A side that is not let in yet hears nothing either.
+            is_early = state.phase not in JOINED or (side in session.muted and state.phase is not Phase.ENDED)
+            if hears and is_early:
+                self._note(call, state, f"{side} hears the other")
         watch = session.watched.get(Side.A)
         if state.phase in ENTRY and watch is not None and not watch.is_hidden:
             self._note(call, state, "keys of a PIN may be heard")

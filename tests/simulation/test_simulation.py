@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from maskline.core.call.state import Phase
 from tests.simulation.episode import Episode, make_template
 from tests.simulation.invariants import check
 
@@ -37,6 +38,19 @@ def test_random_calls_keep_the_invariants(seed: int, template: Path, tmp_path: P
     digest = simulate(seed, template, tmp_path / "first")
     if seed % REPLAY_EVERY == 0:
         assert simulate(seed, template, tmp_path / "again") == digest
+
+
+def test_episodes_lead_everywhere(template: Path, tmp_path: Path) -> None:
+    """A dozen seeds are enough for every phase in which a call waits for somebody: none of it is checked in vain."""
+    seen: set[Phase] = set()
+    for seed in range(12):
+        directory = tmp_path / f"{seed}"
+        directory.mkdir()
+        episode = Episode(seed, template, directory)
+        episode.run()
+        seen |= episode.watcher.phases
+        episode.close()
+    assert seen >= set(Phase) - {Phase.CLAIMING, Phase.ENDED}  # in which there is no relay to look at
 
 
 @pytest.mark.long

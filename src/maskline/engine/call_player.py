@@ -43,6 +43,7 @@ class CallPlayer:
     _key_source: str | None = (
         None  # a phone may send a key both as RTP and as INFO: the first way seen counts
     )
+    _key_type: int | None = None  # the payload type that the relay was told last
     _takes_keys: bool = False
 
     async def fetch(self, prompt: do.Prompt) -> on.Event:
@@ -127,13 +128,14 @@ class CallPlayer:
         await self._watch(is_hidden=False)
 
     async def _watch(self, *, is_hidden: bool) -> None:
+        # Without one by now, as a re-INVITE may have it, what was hidden before shall not stay so.
         payload_type = self.media.event_payload_type(Side.A)
+        payload_type = self._key_type if payload_type is None else payload_type
         if payload_type is None:
             return  # a phone without RFC 4733 may still send INFO
-        try:
+        self._key_type = payload_type
+        with suppress(RelayError):  # the relay's end is reported by itself
             await self.relay.watch_digits(self.call_id, Side.A, payload_type, is_hidden=is_hidden)
-        except RelayError:
-            return  # the relay's end is reported by itself
 
     def key_from_relay(self, digit: str) -> on.Event | None:
         """A key that came as RTP."""
