@@ -391,6 +391,26 @@ def test_bug_in_one_call_spares_the_others(world: World, monkeypatch: pytest.Mon
     assert reasons(world.store) == [Reason.INTERNAL_ERROR]
 
 
+@pytest.mark.parametrize("action", ["ring", "answer", "originate"])
+def test_command_that_cannot_be_carried_out_ends_its_call(
+    world: World, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    """Nobody is left ringing or talking by half a command: both legs go, and the record says why."""
+
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(world.node.switch.user_agent, action, fail)
+    world.asha.dial()
+    world.run(5.0)
+    monkeypatch.undo()
+    world.run(LONG_S)
+    assert world.asha.released == set(world.asha.legs)
+    assert world.bilal.released == set(world.bilal.legs)
+    assert reasons(world.store) == [Reason.INTERNAL_ERROR]
+    assert_nothing_is_left(world)
+
+
 def test_every_command_is_carried_out() -> None:
     """There is no command of the call machine that its driver does not know."""
     assert set(Call.PERFORM) == set(get_args(Command))
