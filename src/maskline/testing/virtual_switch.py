@@ -8,6 +8,7 @@ datagrams the switch sends the same bytes.
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass, field
+from functools import partial
 from heapq import heappop, heappush
 from random import Random
 from typing import Any, TypeVar
@@ -106,7 +107,7 @@ class VirtualRunner:
             assert isinstance(pause_s, float), "virtual work waited for something real"
             self._at(self.network.now + pause_s, lambda: self._go_on(work, done))
             return
-        self._at(self.network.now + self.work_s, lambda: done(result))
+        self._at(self.network.now + self.work_s, partial(done, result))
 
     def call_at(self, at: int, callback: Callable[[], None]) -> Cancellable:
         """Call back once the clock reads `at`; the clock may have been set meanwhile."""
@@ -141,11 +142,15 @@ class VirtualRunner:
 
     def run_due(self, now: float) -> None:
         """Call back what is due."""
-        while (at := self.next_at()) is not None and at <= now:
-            if self._beginning:
-                self._go_on(*self._beginning.popleft())
-            else:
-                heappop(self._agenda)[2].callback()
+        beginning, agenda = self._beginning, self._agenda
+        while True:
+            while beginning:
+                self._go_on(*beginning.popleft())
+            while agenda and agenda[0][2].is_cancelled:
+                heappop(agenda)
+            if not agenda or agenda[0][0] > now:
+                return
+            heappop(agenda)[2].callback()
 
     def _at(self, at: float, callback: Callable[[], None]) -> _Alarm:
         alarm = _Alarm(callback)
