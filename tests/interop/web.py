@@ -1,5 +1,6 @@
 """A small web server of somebody else's: prompts are fetched from it, webhooks posted to it."""
 
+import hashlib
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -40,9 +41,10 @@ class Web:
     is_closing: threading.Event = field(default_factory=threading.Event)
 
     def put(self, name: str, content: bytes) -> str:
-        """Serve a file; return its URL."""
-        self.files[f"/{name}"] = content
-        return f"{self.base}/{name}"
+        """Serve a file; return its URL, another for other content: the service believes a URL for five minutes."""
+        path = f"/{name}?{hashlib.sha256(content).hexdigest()[:8]}"
+        self.files[path] = content
+        return self.base + path
 
     def slow(self) -> str:
         """Return a URL, new each time, of something that never comes."""
@@ -61,7 +63,7 @@ class Web:
         bare = path.partition("?")[0]
         if bare == "/slow":
             self.is_closing.wait(SLOW_S)
-        content = self.files.get(bare, b"")
+        content = self.files.get(path, b"")
         judge = self.judges.get(bare, not_found)
         status = 200 if content else judge(body)
         self.visits.append(Visit(method=method, path=path, headers=headers, body=body, status=status))
