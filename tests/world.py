@@ -63,13 +63,13 @@ class World:
 
     def ask(
         self, first: int | None = 1, second: int | None = 2, **given: Any
-    ) -> SessionCreated | PoolExhausted | PartyIsVirtual:
+    ) -> SessionCreated | PairIsLive | PoolExhausted | PartyIsVirtual:
         """Ask for a session of two people, named by index."""
         return self.store.run(self.ask_in, first, second, **given)
 
     def ask_in(
         self, tx: Tx, /, first: int | None = 1, second: int | None = 2, **given: Any
-    ) -> SessionCreated | PoolExhausted | PartyIsVirtual:
+    ) -> SessionCreated | PairIsLive | PoolExhausted | PartyIsVirtual:
         """Ask for a session in a transaction of the caller's."""
         account = given.pop("account", self.account)
         new = NewMaskingSession(

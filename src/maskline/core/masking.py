@@ -55,6 +55,16 @@ class SessionEndCause(StrEnum):
     NUMBER_REMOVED = "number-removed"
 
 
+class RepeatRule(StrEnum):
+    """What a creation does that finds a live session of its pair."""
+
+    UPDATE = "update"
+    """Given values replace, the end moves, and that session is the answer."""
+    REFUSE = "refuse"
+    REUSE = "reuse"
+    """That session is the answer, as it stands."""
+
+
 class RecordFormat(StrEnum):
     """Container of a call recording."""
 
@@ -134,6 +144,39 @@ class NewMaskingSession:
     is_single_party: bool | None = None
     cooloff_s: int = 0
     subaccount_id: int | None = None
+    pool_id: int | None = None
+    """None: any number of the account."""
+    reference: str | None = None
+    """The client's own name for it, at most 200 characters; on repetition a given one replaces."""
+    is_pair_ordered: bool = True
+    """Whether the same persons the other way round are another pair."""
+    repeat_rule: RepeatRule = RepeatRule.UPDATE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionChanges:
+    """What is asked of `update_masking_session`; None means not given. Ranges as in `NewMaskingSession`.
+
+    `ends_at` (µs UTC) wins over `expires_in_s`, which counts from now. A party can only be given to a session that
+    was created for one party and lacks it.
+    """
+
+    first: E164 | None = None
+    second: E164 | None = None
+    ends_at: int | None = None
+    expires_in_s: int | None = None
+    call_time_limit_s: int | None = None
+    ring_timeout_s: int | None = None
+    is_recorded: bool | None = None
+    record_format: RecordFormat | None = None
+    recording_callback_url: str | None = None
+    recording_callback_method: CallbackMethod | None = None
+    callback_url: str | None = None
+    callback_method: CallbackMethod | None = None
+    first_play_url: str | None = None
+    second_play_url: str | None = None
+    unknown_caller_url: str | None = None
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +247,7 @@ class MaskingSession:
     total_billed_s: int
     interactions: tuple[Interaction, ...] = ()
     """Oldest first."""
+    reference: str | None = None
 
     def status(self, now: int) -> SessionStatus:
         """Say how the session stands at `now` (µs UTC)."""
@@ -257,6 +301,13 @@ class SessionCreated:
     session: MaskingSession
     is_new: bool
     should_call_first: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairIsLive:
+    """Refused: the pair has a live session, and the creator wanted no repetition."""
+
+    session: MaskingSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

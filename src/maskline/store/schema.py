@@ -210,6 +210,7 @@ masking_session = Table(
     Column("total_duration_s", Integer, nullable=False),
     Column("total_billed_s", Integer, nullable=False),
     Column("event_count", Integer, nullable=False),
+    Column("reference", String(200)),  # the client's own
     CheckConstraint("start_at <= end_at", name="window"),
     CheckConstraint("(ended_at IS NULL) = (end_cause IS NULL)", name="ended"),
     CheckConstraint("ended_at IS NULL OR ended_at >= end_at", name="ended_after_end"),

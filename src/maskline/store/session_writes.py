@@ -58,6 +58,8 @@ UPDATABLE: Final = (
     "first_play_url",
     "second_play_url",
     "called_first_at",
+    "unknown_caller_url",
+    "reference",
 )
 """Columns a repeated create replaces when it gives them. Source: docs/api/plivo.md, Create."""
 _UPDATE: Final = Statement(

@@ -85,6 +85,7 @@ _OWN: Final = (
     "total_billed_s",
     "first_ref",
     "second_ref",
+    "reference",
 )
 _COLUMNS: Final = (*_OWN, "number", "subaccount_auth_id", "first_sealed", "second_sealed")
 _SELECT: Final[Select[Any]] = (
@@ -313,6 +314,7 @@ def _session(tx: Tx, it: dict[str, Any], interactions: tuple[Interaction, ...]) 
         total_duration_s=it["total_duration_s"],
         total_billed_s=it["total_billed_s"],
         interactions=interactions,
+        reference=it["reference"],
     )
 
 

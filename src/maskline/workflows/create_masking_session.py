@@ -22,9 +22,11 @@ from maskline.core.masking import (
     SESSION_EXPIRY_S_DEFAULT,
     CallbackMethod,
     NewMaskingSession,
+    PairIsLive,
     PartyIsVirtual,
     PinSettings,
     RecordFormat,
+    RepeatRule,
     Role,
     SessionCreated,
 )
@@ -81,8 +83,8 @@ class _Outcome(Enum):
 
 def create_masking_session(
     tx: Tx, account: Account, new: NewMaskingSession, now: int, limits: PinLimits = PIN_LIMITS
-) -> SessionCreated | PoolExhausted | PartyIsVirtual:
-    """Make a session, or update the live one of the same ordered pair (and sub-account).
+) -> SessionCreated | PairIsLive | PoolExhausted | PartyIsVirtual:
+    """Make a session, or do what the repeat rule says with the live one of the same pair (and sub-account).
 
     On update the given updatable fields replace, absent ones stay, and the end becomes now plus the
     given or default expiry; what is fixed at creation stays as it stands. `new` names at least one party.
@@ -96,8 +98,8 @@ def create_masking_session(
     if request.second_ref in ours:
         return PartyIsVirtual(role=Role.SECOND)
     session_writes.release_lapsed_pair(tx, account.id, request.wish.pair_key, now)
-    if (updated := _update_live(tx, request)) is not None:
-        return updated
+    if (repeated := _repeat(tx, request)) is not None:
+        return repeated
     return _allocate(tx, request)
 
 
@@ -115,7 +117,7 @@ def _prepare(tx: Tx, account: Account, new: NewMaskingSession, now: int, limits:
         is_cooloff_for_all=account.cooloff_scope is CooloffScope.NUMBER,
         is_strict=account.has_strict_pins and new.pin is not None,
     )
-    pair = f"{new.subaccount_id or 0}|{first_ref or ANYONE}|{second_ref or ANYONE}"
+    pair = _pair(new, first_ref or ANYONE, second_ref or ANYONE)
     wish = Wish(
         account_id=account.id,
         subaccount_id=new.subaccount_id,
@@ -139,12 +141,22 @@ def _prepare(tx: Tx, account: Account, new: NewMaskingSession, now: int, limits:
     )
 
 
-def _update_live(tx: Tx, request: _Request) -> SessionCreated | None:
-    """Update the live session of the pair, if there is one."""
+def _pair(new: NewMaskingSession, first_ref: PartyRef, second_ref: PartyRef) -> str:
+    """Say what counts as the same pair; ordered and unordered pairs are never the same."""
+    if new.is_pair_ordered:
+        return f"{new.subaccount_id or 0}|{first_ref}|{second_ref}"
+    return f"{new.subaccount_id or 0}|" + "+".join(sorted((first_ref, second_ref)))
+
+
+def _repeat(tx: Tx, request: _Request) -> SessionCreated | PairIsLive | None:
+    """Do what the creator wants with the live session of the pair, if there is one."""
     account, new, now = request.account, request.new, request.now
     live = session_writes.lock_live_pair(tx, account.id, request.wish.pair_key, now)
     if live is None:
         return None
+    if new.repeat_rule is not RepeatRule.UPDATE:
+        as_it_is = _created(tx, request, live.id, is_new=False, should_call_first=False)
+        return as_it_is if new.repeat_rule is RepeatRule.REUSE else PairIsLive(session=as_it_is.session)
     should_call_first = request.calls_first and not session_writes.has_recent_call(tx, live, now)
     sequence = session_writes.update_session(
         tx,
@@ -162,6 +174,7 @@ def _update_live(tx: Tx, request: _Request) -> SessionCreated | None:
         first_play_url=new.first_play_url,
         second_play_url=new.second_play_url,
         called_first_at=now if should_call_first else None,
+        reference=new.reference,
     )
     if should_call_first:
         call_orders.insert_order(tx, live.id, Role.FIRST, now)
@@ -169,7 +182,7 @@ def _update_live(tx: Tx, request: _Request) -> SessionCreated | None:
     return _created(tx, request, live.id, is_new=False, should_call_first=should_call_first)
 
 
-def _allocate(tx: Tx, request: _Request) -> SessionCreated | PoolExhausted:
+def _allocate(tx: Tx, request: _Request) -> SessionCreated | PairIsLive | PoolExhausted:
     """Try free numbers in the policy's order until one takes the session and its bindings."""
     wish, now = request.wish, request.now
     _insert_parties(tx, request)
@@ -185,8 +198,8 @@ def _allocate(tx: Tx, request: _Request) -> SessionCreated | PoolExhausted:
                     tx, request, request.session_id, is_new=True, should_call_first=request.calls_first
                 )
             case _Outcome.PAIR_EXISTS:
-                if (updated := _update_live(tx, request)) is not None:
-                    return updated
+                if (repeated := _repeat(tx, request)) is not None:
+                    return repeated
                 raise RetryableError  # it was ended between our insert and our look
             case _Outcome.PINS_TAKEN:
                 had_pin_clash = True
@@ -355,6 +368,7 @@ def _session_columns(tx: Tx, request: _Request, number_id: int, pins: _Pins | No
         "total_duration_s": 0,
         "total_billed_s": 0,
         "event_count": 1,
+        "reference": new.reference,
     }
 
 

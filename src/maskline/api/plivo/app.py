@@ -29,6 +29,7 @@ from maskline.core.allocation import PoolExhausted
 from maskline.core.inventory import Account
 from maskline.core.masking import (
     MaskingSession,
+    PairIsLive,
     PartyIsVirtual,
     Role,
     SessionAlreadyExpired,
@@ -236,6 +237,8 @@ class PlivoAPI:
                 return account, outcome, now
             case PoolExhausted():
                 raise errors.PlivoError(400, errors.POOL_EXHAUSTED)
+            case PairIsLive():
+                raise AssertionError  # a repeated creation updates
             case PartyIsVirtual(role=role):
                 raise errors.not_a_phone_number("second_party" if role is Role.SECOND else "first_party")
 
