@@ -6,7 +6,14 @@ from typing import Any, Final
 from maskline.core.allocation import PoolExhausted
 from maskline.core.call_record import CallClaim, CallClaimed, CallRecord, NewCall, RefusedCall
 from maskline.core.inventory import Account, NewAccount, NewNumbers, Target, Trunk, TrunkSettings
-from maskline.core.masking import MaskingSession, NewMaskingSession, PartyIsVirtual, Role, SessionCreated
+from maskline.core.masking import (
+    MaskingSession,
+    NewMaskingSession,
+    PairIsLive,
+    PartyIsVirtual,
+    Role,
+    SessionCreated,
+)
 from maskline.core.numbers import DID, E164
 from maskline.core.termination import Reason, terminate
 from maskline.store.engine import Store, Tx
