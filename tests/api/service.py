@@ -12,6 +12,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.api.faults import Faults
+
 from maskline.api.app import create_app
 from maskline.api.server import start_server
 from maskline.clock import Clock
@@ -58,6 +60,7 @@ class Service:
         self.clock = clock or self.manual_clock
         self.port = 0
         self.recordings = recordings
+        self.faults = Faults()
         self._ready = threading.Event()
         self._serial = count()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
@@ -80,7 +83,7 @@ class Service:
             public_url="http://maskline.test",
             recordings=self.recordings,
         )
-        server = await start_server(app, ("127.0.0.1", 0))
+        server = await start_server(self.faults.around(app), ("127.0.0.1", 0))
         self.port = server.address[1]
         self._ready.set()
         await self._stop.wait()
