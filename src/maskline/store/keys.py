@@ -61,6 +61,7 @@ class Keys:
         "_random_bytes",
         "_ref_by_identity",
         "_ref_key",
+        "_ssid_key",
         "check_value",
     )
 
@@ -78,6 +79,7 @@ class Keys:
         self._ref_by_identity: dict[str, PartyRef] = {}
         self._pin_key = _derive(ref_key, b"pin")
         self._link_key = _derive(ref_key, b"recording link")
+        self._ssid_key = _derive(ref_key, b"deepcall ssid")
         self._random_bytes = random_bytes
         self.check_value = hmac.digest(_derive(ref_key, b"check"), b"maskline", "sha256").hex()
 
@@ -102,6 +104,10 @@ class Keys:
     def link_signature(self, text: str) -> str:
         """Return the signature of what a link to a recording allows: 64 hex digits."""
         return hmac.digest(self._link_key, text.encode(), "sha256").hex()
+
+    def ssid_hash(self, ssid: str) -> str:
+        """Return the keyed hash under which a DeepCall ssid is found: 64 hex digits."""
+        return hmac.digest(self._ssid_key, ssid.encode(errors="surrogatepass"), "sha256").hex()
 
     def seal(self, text: str, place: str) -> bytes:
         """Encrypt `text` so that it can be read back only at `place` (`table.column:row`)."""

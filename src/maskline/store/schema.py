@@ -23,9 +23,11 @@ from sqlalchemy import (
 
 from . import (
     schema_call_flow,  # noqa: F401  # registers its tables
+    schema_deepcall,  # noqa: F401  # registers its tables
     schema_deliveries,  # noqa: F401  # registers its tables
     schema_recordings,  # noqa: F401  # registers its tables
     schema_trunks,  # noqa: F401  # registers its tables
+    schema_usage,  # noqa: F401  # registers its tables
 )
 from .schema_base import CALL_ID, ID, INSTANT, REF, URL, index_while, metadata, unique_while
 
@@ -376,6 +378,7 @@ outbox = Table(
     Column("facts", Text, nullable=False),  # JSON object; parties by reference only
     Column("published_at", INSTANT),  # when the worker made deliveries of it
     UniqueConstraint("session_id", "sequence"),
+    Index("ix_outbox_account_id_id", "account_id", "id"),
 )
 index_while("ix_outbox_unpublished", "published_at IS NULL", outbox.c.id)
 index_while("ix_outbox_published", "published_at IS NOT NULL", outbox.c.published_at)
