@@ -1,115 +1,28 @@
 import asyncio
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import count
-from pathlib import Path
 from typing import Any
 
-import plivo
-import plivo.rest.client
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.api.service import Answer, Service, Tenant, basic
-from tests.databases import PostgreSQLServer
+from tests.api.plivo.shelf import AUDIO, SECOND, SERIAL, Shelf
+from tests.api.service import Answer, Service, basic
 
 from maskline.clock import to_datetime
 from maskline.core.call_record import Side, leg_id
 from maskline.core.inventory import NewNumbers, Subaccount
 from maskline.core.masking import RecordFormat
 from maskline.core.numbers import DID
-from maskline.core.recording import ConvertedRecording, NewRecording, render_recording_uuid
+from maskline.core.recording import render_recording_uuid
 from maskline.recordings.links import build_linked_path
-from maskline.recordings.storage_local import LocalStorage
 from maskline.store import recordings as rows
-from maskline.testing.captures import PCMU, note
 from maskline.workflows import recordings as work
 from maskline.workflows.accounts import create_subaccount
 from maskline.workflows.numbers import add_numbers
 
-AUDIO = bytes(range(256)) * 700  # three chunks
-SECOND = 1_000_000
-_serial = count(1)
-
-
-@dataclass(frozen=True)
-class Shelf:
-    """An account and recordings of its calls."""
-
-    tenant: Tenant
-    ids: list[str] = field(default_factory=list)
-
-    @property
-    def service(self) -> Service:
-        return self.tenant.service
-
-    def record(self, format_: RecordFormat = RecordFormat.MP3, **fields: object) -> str:
-        """A call of a new session that was recorded; return the recording's id."""
-        service, number = self.service, next(_serial)
-        parties = {"first_party": f"+9198{number:08d}", "second_party": f"+9197{number:08d}"}
-        session = self.tenant.create(**parties, **fields)["session_uuid"]
-        now = service.clock.now()
-        new = NewRecording(
-            id=f"{number:032x}",
-            account_id=self.tenant.account.id,
-            session_id=session,
-            call_id=f"00000000-0000-4000-8000-{number:012x}",
-            format=format_,
-            legs=note(0, PCMU).legs,
-            started_at=now,
-        )
-        assert service.run(work.start_recording, new, now)
-        assert service.run(rows.mark_captured, new.id, now + 10 * SECOND)
-        converted = ConvertedRecording(
-            recording_id=new.id, ended_at=now + 10 * SECOND, duration_ms=10_000, size_bytes=len(AUDIO)
-        )
-        assert service.run(work.complete_recording, converted, now + 11 * SECOND)
-        stored = service.run(rows.load_recording, new.id)
-        assert stored is not None
-        assert isinstance(service.recordings, LocalStorage)
-        source = Path(service.recordings._directory) / "source"
-        source.write_bytes(AUDIO)
-        asyncio.run(service.recordings.put(stored.storage_key, source))
-        self.ids.append(new.id)
-        return new.id
-
-    def get(self, path: str, method: str = "GET", **headers: str) -> Answer:
-        return self.tenant.request(method, f"/Recording/{path}", **headers)
-
-
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def serving(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    sqlite_template: Path,
-    key_path: Path,
-) -> Iterator[Service]:
-    """The HTTP side with recordings, over a database of each kind in turn."""
-    directory = tmp_path_factory.mktemp("serving")
-    if request.param == "sqlite":
-        shutil.copy(sqlite_template, directory / "maskline.db")
-        url = f"sqlite:///{directory / 'maskline.db'}"
-    else:
-        server: PostgreSQLServer = request.getfixturevalue("postgresql_server")
-        url = server.new_database()
-    storage = LocalStorage(directory / "recordings")
-    storage._prepare()
-    running = Service(url, key_path, recordings=storage)
-    yield running
-    running.close()
-    if request.param == "postgresql":
-        server.drop_database(url)
-
-
-@pytest.fixture
-def shelf(serving: Service) -> Shelf:
-    return Shelf(serving.new_account())
-
 
 def subaccount_of(shelf: Shelf) -> tuple[Subaccount, dict[str, str]]:
     service, account = shelf.service, shelf.tenant.account
-    made = service.run(create_subaccount, account, f"branch {next(_serial)}", service.clock.now())
+    made = service.run(create_subaccount, account, f"branch {next(SERIAL)}", service.clock.now())
     assert isinstance(made, Subaccount)
     return made, basic(made.auth_id, made.token.reveal())
 
@@ -216,23 +129,6 @@ def test_object_has_the_vendors_fields(shelf: Shelf) -> None:
     }
 
 
-def test_official_client_lists_gets_and_deletes(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The vendor's own Python client, unmodified but for the host."""
-    first, second = shelf.record(), shelf.record(RecordFormat.WAV)
-    for name in ("API_VOICE_BASE_URI", "API_VOICE_BASE_URI_FALLBACK_1", "API_VOICE_BASE_URI_FALLBACK_2"):
-        monkeypatch.setattr(plivo.rest.client, name, f"http://127.0.0.1:{shelf.service.port}/v1/Account")
-    with plivo.RestClient(shelf.tenant.auth_id, shelf.tenant.token) as client:
-        listed = client.recordings.list(limit=5)
-        assert {it.recording_id for it in listed} == {
-            render_recording_uuid(first),
-            render_recording_uuid(second),
-        }
-        uuid = render_recording_uuid(first)
-        assert client.recordings.get(uuid).recording_format == "mp3"
-        client.recordings.delete(uuid)
-        assert [it.recording_format for it in client.recordings.list()] == ["wav"]
-
-
 def test_deleted_recording_is_gone(shelf: Shelf) -> None:
     """204 once, 404 afterwards, audio and object alike."""
     id_ = shelf.record()
@@ -309,7 +205,7 @@ def test_subaccount_hears_its_own(shelf: Shelf) -> None:
     service = shelf.service
     other = shelf.record()
     new = NewNumbers(
-        numbers=(DID(f"+91226980{next(_serial):05d}"),),
+        numbers=(DID(f"+91226980{next(SERIAL):05d}"),),
         account_id=shelf.tenant.account.id,
         trunk_id=service.trunk.id,
         subaccount_id=sub.id,

@@ -1,28 +1,13 @@
 """The official Python client, unmodified, against our server."""
 
-from collections.abc import Iterator
 from datetime import datetime
 
 import plivo
 import plivo.exceptions
-import plivo.rest.client
 import pytest
 from tests.api.service import PAIR, Service, Tenant
 
 from maskline.clock import to_datetime
-
-
-@pytest.fixture
-def point_at(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client has no setting for its host; these names are what it reads."""
-    for name in ("API_VOICE_BASE_URI", "API_VOICE_BASE_URI_FALLBACK_1", "API_VOICE_BASE_URI_FALLBACK_2"):
-        monkeypatch.setattr(plivo.rest.client, name, f"http://127.0.0.1:{service.port}/v1/Account")
-
-
-@pytest.fixture
-def client(point_at: None, tenant: Tenant) -> Iterator[plivo.RestClient]:
-    with plivo.RestClient(tenant.auth_id, tenant.token) as client:
-        yield client
 
 
 def test_create_get_list_delete(client: plivo.RestClient, tenant: Tenant) -> None:
