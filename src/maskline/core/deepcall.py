@@ -1,0 +1,69 @@
+"""What opens an account to clients of the DeepCall dialect."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from .inventory import Account
+from .secret import Secret
+
+SSID_DAYS_DEFAULT: Final = 365
+SSID_DAYS_MAX: Final = 3650
+SSID_COUNT_MAX: Final = 20
+"""Ssids of one account at one time: room for a few clients, each in the middle of a change."""
+OVERLAP_HOURS_DEFAULT: Final = 24
+OVERLAP_HOURS_MAX: Final = 720
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeepCallUser:
+    """The user of an account and its token. Instants in µs UTC."""
+
+    account_id: int
+    user_id: str
+    token: Secret
+    old_token: Secret | None
+    """The one before, good until `old_token_until`."""
+    old_token_until: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SsidRow:
+    """An ssid that was handed out; its text is kept nowhere. Instants in µs UTC."""
+
+    account_id: int
+    can_change: bool
+    """Whether it may set and unset masks, not only list them."""
+    created_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSsid:
+    """An ssid at the only moment when its text is known. `expires_at` in µs UTC."""
+
+    ssid: Secret
+    can_change: bool
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeepCallCredentials:
+    """All that opens an account now; `new_ssid` when one was just made."""
+
+    user: DeepCallUser
+    ssids: tuple[SsidRow, ...]
+    """Newest first, without the lapsed ones."""
+    new_ssid: NewSsid | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeepCallCaller:
+    """The account whose credentials a request carried, and whether they may change anything."""
+
+    account: Account
+    can_change: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooManySsids:
+    """The account has `SSID_COUNT_MAX` ssids that still work."""
