@@ -125,6 +125,8 @@ class NewMaskingSession:
     first: E164 | None
     second: E164 | None
     expires_in_s: int | None = None
+    ends_at: int | None = None
+    """The end in µs UTC, in the future; it wins over `expires_in_s`."""
     call_time_limit_s: int | None = None
     ring_timeout_s: int | None = None
     is_recorded: bool | None = None
@@ -157,8 +159,8 @@ class NewMaskingSession:
 class SessionChanges:
     """What is asked of `update_masking_session`; None means not given. Ranges as in `NewMaskingSession`.
 
-    `ends_at` (µs UTC) wins over `expires_in_s`, which counts from now. A party can only be given to a session that
-    was created for one party and lacks it.
+    `ends_at` (µs UTC) wins over `expires_in_s`, which counts from now. Parties are looked at only where the creator
+    asked for a session of one party: the missing one joins, and one that is there is replaced.
     """
 
     first: E164 | None = None
@@ -313,6 +315,16 @@ class PairIsLive:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartyIsVirtual:
     """Refused: one of the parties is one of our own virtual numbers."""
+
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyOccupied:
+    """Refused: the party that should join has the session's number in another session.
+
+    Or the pair that would come about has another session, or the party is the session's other party already.
+    """
 
     role: Role
 

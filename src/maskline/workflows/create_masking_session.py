@@ -117,14 +117,18 @@ def _prepare(tx: Tx, account: Account, new: NewMaskingSession, now: int, limits:
         is_cooloff_for_all=account.cooloff_scope is CooloffScope.NUMBER,
         is_strict=account.has_strict_pins and new.pin is not None,
     )
-    pair = _pair(new, first_ref or ANYONE, second_ref or ANYONE)
     wish = Wish(
         account_id=account.id,
         subaccount_id=new.subaccount_id,
         country=registered.region if new.is_geomatched else None,
         first_ref=first_ref or (ANYONE if rules.is_open else second_ref or ANYONE),
         second_ref=second_ref or (ANYONE if rules.is_open else first_ref or ANYONE),
-        pair_key=hashlib.sha256(pair.encode()).hexdigest()[:_PAIR_KEY_LENGTH],
+        pair_key=pair_key(
+            new.subaccount_id,
+            first_ref or ANYONE,
+            second_ref or ANYONE,
+            is_ordered=new.is_pair_ordered,
+        ),
         rules=rules,
         pin_weight=0 if new.pin is None else sum(pin_weight(length) for length in _pin_lengths(new.pin)),
         pin_weight_max=pin_weight_max(limits),
@@ -137,15 +141,14 @@ def _prepare(tx: Tx, account: Account, new: NewMaskingSession, now: int, limits:
         second_ref=second_ref,
         wish=wish,
         now=now,
-        end_at=now + (new.expires_in_s or SESSION_EXPIRY_S_DEFAULT) * MICROSECONDS,
+        end_at=new.ends_at or now + (new.expires_in_s or SESSION_EXPIRY_S_DEFAULT) * MICROSECONDS,
     )
 
 
-def _pair(new: NewMaskingSession, first_ref: PartyRef, second_ref: PartyRef) -> str:
-    """Say what counts as the same pair; ordered and unordered pairs are never the same."""
-    if new.is_pair_ordered:
-        return f"{new.subaccount_id or 0}|{first_ref}|{second_ref}"
-    return f"{new.subaccount_id or 0}|" + "+".join(sorted((first_ref, second_ref)))
+def pair_key(subaccount_id: int | None, first_ref: str, second_ref: str, *, is_ordered: bool) -> str:
+    """Say what counts as the same pair, with ANYONE for nobody; ordered and unordered pairs are never the same."""
+    pair = f"{first_ref}|{second_ref}" if is_ordered else "+".join(sorted((first_ref, second_ref)))
+    return hashlib.sha256(f"{subaccount_id or 0}|{pair}".encode()).hexdigest()[:_PAIR_KEY_LENGTH]
 
 
 def _repeat(tx: Tx, request: _Request) -> SessionCreated | PairIsLive | None:
