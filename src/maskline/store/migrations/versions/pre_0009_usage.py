@@ -1,14 +1,40 @@
-"""How much of its numbers an account used."""
+"""How much of its numbers an account used; its events in their order."""
+
+import sqlalchemy as sa
+from alembic import op
 
 revision = "pre_0009"
 down_revision = "pre_0008"
 branch_labels = None
 depends_on = None
 
+_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
-    """Nothing yet."""
+    op.create_table(
+        "usage_sample",
+        sa.Column("account_id", _ID, nullable=False),
+        sa.Column("subaccount_id", _ID, nullable=False),
+        sa.Column("pool_id", _ID, nullable=False),
+        sa.Column("sampled_at", sa.BigInteger(), nullable=False),
+        sa.Column("number_count", sa.Integer(), nullable=False),
+        sa.Column("healthy_count", sa.Integer(), nullable=False),
+        sa.Column("live_session_count", sa.Integer(), nullable=False),
+        sa.Column("occupied_binding_count", sa.Integer(), nullable=False),
+        sa.Column("busiest_party_session_count", sa.Integer(), nullable=False),
+        sa.Column("taken_for_busiest", sa.Integer(), nullable=False),
+        sa.CheckConstraint("sampled_at % 3600000000 = 0", name=op.f("ck_usage_sample_hour")),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["account.id"], name=op.f("fk_usage_sample_account_id_account")
+        ),
+        sa.PrimaryKeyConstraint(
+            "account_id", "subaccount_id", "pool_id", "sampled_at", name=op.f("pk_usage_sample")
+        ),
+    )
+    op.create_index("ix_outbox_account_id_id", "outbox", ["account_id", "id"])
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    op.drop_index("ix_outbox_account_id_id", "outbox")
+    op.drop_table("usage_sample")
