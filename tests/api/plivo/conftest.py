@@ -7,6 +7,7 @@ from pathlib import Path
 import plivo
 import plivo.rest.client
 import pytest
+from tests.api.plivo.sdk_cases import Ground, prepare_ground
 from tests.api.plivo.shelf import Shelf
 from tests.api.service import Service, Tenant
 from tests.databases import PostgreSQLServer
@@ -68,4 +69,17 @@ def shelf_client(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> Iterator[pliv
     """The client with the credentials of an account that has recordings."""
     point(monkeypatch, shelf.service)
     with plivo.RestClient(shelf.tenant.auth_id, shelf.tenant.token) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def ground(service: Service) -> Ground:
+    """Sessions to be found by lists; their tests leave the clock alone."""
+    return prepare_ground(service.new_account())
+
+
+@pytest.fixture
+def ground_client(point_at: None, ground: Ground) -> Iterator[plivo.RestClient]:
+    """The client with the credentials of the ground's account."""
+    with plivo.RestClient(ground.tenant.auth_id, ground.tenant.token) as client:
         yield client
