@@ -12,6 +12,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    delete,
     func,
     null,
     select,
@@ -75,6 +76,38 @@ _RELEASE_PINS: Final = _release(
 )
 _RELEASE_BATCH: Final = _release(batch=RELEASE_BATCH_SIZE)
 
+_of_session: Final = (
+    _b.session_id == bindparam("session_id_"),
+    _b.released_at.is_(None),
+    _b.end_at == bindparam("session_end_at"),
+)
+_SELECT_OF_SESSION: Final = Statement(
+    select(_b.role, _b.pin_hash, _b.pin_length, _b.answers_strangers).where(*_of_session)
+)
+_RETIRE: Final = Statement(
+    update(binding)
+    .where(*_of_session, _b.role == bindparam("role_"))
+    .values(
+        end_at=bindparam("end_at"),
+        free_at=bindparam("free_at"),
+        released_at=bindparam("released_at"),
+        can_call=False,
+        pin_hash=None,
+        answers_strangers=False,
+    )
+)
+_FORGET_RETIRED: Final = Statement(
+    delete(binding).where(
+        _b.session_id == bindparam("session_id_"),
+        _b.released_at.is_(None),
+        _b.end_at != bindparam("session_end_at"),
+        _b.party_ref == bindparam("party_ref"),
+    )
+)
+_UPDATE_STRANGERS: Final = Statement(
+    update(binding).where(*_of_session).values(answers_strangers=bindparam("answers_strangers_"))
+)
+
 # KEY SHARE waits for a removal in progress and then sees the number gone; creations do not wait for
 # each other. Sessions that answer strangers exclude one another, since their rule spans rows.
 _usable = select(_n.id).where(_n.id == bindparam("id"), _n.draining_at.is_(None), _n.removed_at.is_(None))
@@ -92,6 +125,14 @@ class Rules(NamedTuple):
     is_cooloff_for_all: bool
     is_strict: bool = False
     """It has PINs, and those of its number must stay hard to guess."""
+
+
+class Place(NamedTuple):
+    """What a binding has besides its party."""
+
+    pin_hash: str | None
+    pin_length: int | None
+    answers_strangers: bool
 
 
 class Wish(NamedTuple):
@@ -174,6 +215,40 @@ def release_pins(tx: Tx, id_: int, hashes: tuple[str | None, str | None], now: i
         first_pin_hash=hashes[0],
         second_pin_hash=hashes[1],
         now=now,
+    )
+
+
+def load_places(tx: Tx, session_id: str, session_end_at: int) -> dict[str, Place]:
+    """Load what the live bindings of a session have besides their party, by role."""
+    rows = tx.rows(_SELECT_OF_SESSION, session_id_=session_id, session_end_at=session_end_at)
+    return {role: Place(*rest) for role, *rest in rows}
+
+
+def retire_binding(tx: Tx, session_id: str, session_end_at: int, role: str, *, at: int, free_at: int) -> None:
+    """End the binding of one role of a live session, whose PIN goes to whoever comes; it cools off like any other."""
+    tx.run(
+        _RETIRE,
+        session_id_=session_id,
+        session_end_at=session_end_at,
+        role_=role,
+        end_at=at,
+        free_at=free_at,
+        released_at=at if free_at == at else None,
+    )
+
+
+def forget_retired(tx: Tx, session_id: str, session_end_at: int, party_ref: str) -> None:
+    """Delete what still cools off of a party that comes back to its session."""
+    tx.run(_FORGET_RETIRED, session_id_=session_id, session_end_at=session_end_at, party_ref=party_ref)
+
+
+def update_strangers(tx: Tx, session_id: str, session_end_at: int, *, answers_strangers: bool) -> None:
+    """Write on a session's live bindings whether strangers are asked for a PIN or hear something."""
+    tx.run(
+        _UPDATE_STRANGERS,
+        session_id_=session_id,
+        session_end_at=session_end_at,
+        answers_strangers_=answers_strangers,
     )
 
 

@@ -315,6 +315,10 @@ def translate(error: Exception) -> Exception:
             return RetryableError()
         case psycopg.errors.LockNotAvailable():
             return RetryableError()
+        case psycopg.errors.UniqueViolation() if error.diag.constraint_name == "uq_masking_session_pair":
+            # An update makes its session one of a pair that another transaction has just given one: the next look
+            # sees it. Insertions never come here, they say ON CONFLICT.
+            return RetryableError()
         case psycopg.OperationalError():
             return StoreUnavailableError(f"the database failed: {_first_line(error)}")
         case sqlite3.OperationalError():

@@ -9,6 +9,7 @@ from maskline.core.numbers import E164, PartyRef
 
 from .engine import Tx
 from .schema import binding, call_record, live_call, masking_session, party
+from .sessions import FLOOR_AT
 from .statement import Statement, insert_row
 
 EXPIRY_BATCH_SIZE: Final = 500
@@ -37,7 +38,7 @@ _RELEASE_PAIR: Final = Statement(
     .values(released_at=bindparam("now"))
 )
 _LOCK_PAIR: Final = Statement(
-    select(_s.id, _s.start_at, _s.cooloff_s, _s.called_first_at)
+    select(_s.id, FLOOR_AT, _s.cooloff_s, _s.called_first_at)
     .where(
         _s.account_id == bindparam("account_id"),
         _s.pair_key == bindparam("pair_key"),
@@ -73,9 +74,14 @@ _UPDATE: Final = Statement(
     )
     .returning(_s.event_count)
 )
+# Those of a party that was replaced have ended before, and cool off by themselves.
 _MOVE_BINDINGS: Final = Statement(
     update(binding)
-    .where(binding.c.session_id == bindparam("id_"), binding.c.released_at.is_(None))
+    .where(
+        binding.c.session_id == bindparam("id_"),
+        binding.c.released_at.is_(None),
+        binding.c.end_at == select(_s.end_at).where(_s.id == bindparam("id_")).scalar_subquery(),
+    )
     .values(end_at=bindparam("end_at"), free_at=bindparam("free_at"), released_at=bindparam("released_at"))
 )
 _END: Final = Statement(
@@ -112,6 +118,29 @@ _EXPIRE: Final = Statement(
     .returning(_s.id, _s.account_id, _s.end_at, _s.event_count)
 )
 _SELECT_NEXT_END: Final = Statement(select(func.min(_s.end_at)).where(_s.ended_at.is_(None)))
+_LOCK_OPEN: Final = Statement(
+    select(
+        _s.id,
+        _s.subaccount_id,
+        _s.virtual_number_id,
+        _s.first_ref,
+        _s.second_ref,
+        _s.pair_key,
+        FLOOR_AT,
+        _s.end_at,
+        _s.ended_at,
+        _s.cooloff_s,
+        _s.is_single_party,
+        _s.has_pin,
+    )
+    .where(_s.id == bindparam("id"), _s.account_id == bindparam("account_id"))
+    .with_for_update(of=masking_session)
+)
+_UPDATE_PARTIES: Final = Statement(
+    update(masking_session)
+    .where(_s.id == bindparam("id_"))
+    .values({name: bindparam(name) for name in ("first_ref", "second_ref", "pair_key", "kind")})
+)
 _HAS_RECENT_CALL: Final = Statement(
     select(_s.id).where(
         _s.id == bindparam("id_"),
@@ -132,8 +161,27 @@ class LivePair(NamedTuple):
 
     id: str
     start_at: int
+    """Since when all its bindings are there."""
     cooloff_s: int
     called_first_at: int | None
+
+
+class OpenSession(NamedTuple):
+    """What changing a session needs to know of it; its row is locked. µs UTC."""
+
+    id: str
+    subaccount_id: int | None
+    virtual_number_id: int
+    first_ref: str | None
+    second_ref: str | None
+    pair_key: str
+    start_at: int
+    """Since when all its bindings are there."""
+    end_at: int
+    ended_at: int | None
+    cooloff_s: int
+    is_single_party: bool | None
+    has_pin: bool
 
 
 class ExpiredSession(NamedTuple):
@@ -173,21 +221,40 @@ def update_session(tx: Tx, live: LivePair, *, end_at: int, now: int, **given: An
     A clock that was set back moves no end before the beginning.
     """
     end_at = max(end_at, live.start_at)
+    free_at = end_at + live.cooloff_s * MICROSECONDS
+    tx.run(_MOVE_BINDINGS, id_=live.id, end_at=end_at, free_at=free_at, released_at=None)
     params = dict.fromkeys(UPDATABLE) | given
     row = tx.row(_UPDATE, id_=live.id, end_at=end_at, now=now, **params)
     assert row is not None, "the row is locked and live"
-    free_at = end_at + live.cooloff_s * MICROSECONDS
-    tx.run(_MOVE_BINDINGS, id_=live.id, end_at=end_at, free_at=free_at, released_at=None)
     return int(row[0])
+
+
+def lock_open_session(tx: Tx, account_id: int, id_: str) -> OpenSession | None:
+    """Lock a session of an account, to change it; whether its window is open is for the caller to see."""
+    row = tx.row(_LOCK_OPEN, id=id_, account_id=account_id)
+    return None if row is None else OpenSession(*row)
+
+
+def update_parties(tx: Tx, id_: str, *, first_ref: str | None, second_ref: str | None, pair_key: str) -> None:
+    """Write who the parties of a locked session are. Another live session with `pair_key` makes it run again."""
+    is_pair = first_ref is not None and second_ref is not None
+    tx.run(
+        _UPDATE_PARTIES,
+        id_=id_,
+        first_ref=first_ref,
+        second_ref=second_ref,
+        pair_key=pair_key,
+        kind="pair" if is_pair else "one-party",
+    )
 
 
 def update_ended(tx: Tx, id_: str, *, cooloff_s: int, cause: SessionEndCause, now: int) -> int:
     """End a live session at `now`; return the event's sequence. Its bindings cool off from now."""
-    row = tx.row(_END, id_=id_, cause=cause.value, now=now)
-    assert row is not None, "the row is locked and live"
     free_at = now + cooloff_s * MICROSECONDS
     released_at = now if cooloff_s == 0 else None
     tx.run(_MOVE_BINDINGS, id_=id_, end_at=now, free_at=free_at, released_at=released_at)
+    row = tx.row(_END, id_=id_, cause=cause.value, now=now)
+    assert row is not None, "the row is locked and live"
     return int(row[0])
 
 

@@ -28,6 +28,7 @@ from maskline.core.termination import Reason, Result, Termination
 
 from .engine import Row, Tx
 from .schema import (
+    binding,
     call_record,
     interaction,
     live_call,
@@ -124,6 +125,7 @@ _SELECT_INTERACTIONS: Final = Statement(
         call_record.c.sip_status,
         call_record.c.is_service_initiated,
         recording.c.id,
+        call_record.c.callee_ref,
     )
     .join_from(interaction, call_record, call_record.c.call_id == interaction.c.call_id)
     .outerjoin(
@@ -138,8 +140,16 @@ _SELECT_INTERACTIONS: Final = Statement(
     .order_by(interaction.c.session_id, interaction.c.id)
     .limit(INTERACTION_COUNT_MAX)
 )
+# Since when all its bindings are there: a party may have joined later, and nothing ends before it began.
+FLOOR_AT: Final = func.coalesce(
+    select(func.max(binding.c.start_at))
+    .where(binding.c.session_id == _s.id, binding.c.released_at.is_(None))
+    .correlate(masking_session)
+    .scalar_subquery(),
+    _s.start_at,
+)
 _live = (
-    select(_s.id, _s.account_id, _s.start_at, _s.cooloff_s)
+    select(_s.id, _s.account_id, FLOOR_AT, _s.cooloff_s)
     .where(_s.ended_at.is_(None), _s.end_at > bindparam("now"))
     .with_for_update(of=masking_session)
 )
@@ -147,7 +157,7 @@ _LOCK_LIVE_ON_NUMBER: Final = Statement(
     _live.where(_s.virtual_number_id == bindparam("virtual_number_id")).order_by(_s.id)
 )
 _LOCK_ONE: Final = Statement(
-    select(_s.id, _s.account_id, _s.start_at, _s.cooloff_s, _s.end_at, _s.ended_at)
+    select(_s.id, _s.account_id, FLOOR_AT, _s.cooloff_s, _s.end_at, _s.ended_at)
     .where(_s.id == bindparam("id"), _s.account_id == bindparam("account_id"))
     .with_for_update(of=masking_session)
 )
@@ -179,11 +189,12 @@ _CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
 
 
 class LockedSession(NamedTuple):
-    """What ending or changing a session needs to know of it; its row is locked. µs UTC."""
+    """What ending a session needs to know of it; its row is locked. µs UTC."""
 
     id: str
     account_id: int
     start_at: int
+    """Since when all its bindings are there."""
     cooloff_s: int
 
 
@@ -269,11 +280,11 @@ def _filter_params(tx: Tx, wanted: SessionFilter) -> dict[str, Any]:
 def _sessions(tx: Tx, rows: Iterable[Row]) -> tuple[MaskingSession, ...]:
     named: list[dict[str, Any]] = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
     interactions: dict[str, list[Interaction]] = {it["id"]: [] for it in named}
-    has_first = {it["id"]: it["first_ref"] is not None for it in named}
+    parties = {it["id"]: (it["first_ref"], it["second_ref"]) for it in named}
     if any(it["last_interaction_at"] is not None for it in named):
         ids = [*interactions, *[None] * (LIST_LIMIT_MAX - len(interactions))]
         for row in tx.rows(_SELECT_INTERACTIONS, **dict(zip(_PAGE_KEYS, ids, strict=True))):
-            interactions[row[0]].append(_interaction(row, has_first=has_first[row[0]]))
+            interactions[row[0]].append(_interaction(row, parties[row[0]]))
     return tuple(_session(tx, it, tuple(interactions[it["id"]])) for it in named)
 
 
@@ -346,19 +357,20 @@ def pin_place(session_id: str, which: str) -> str:
     return f"masking_session.{which}_pin_sealed:{session_id}"
 
 
-def _interaction(row: Row, *, has_first: bool) -> Interaction:
+def _interaction(row: Row, parties: tuple[str | None, str | None]) -> Interaction:
+    first_ref, second_ref = parties
     _, kind, call_id, started_at, ended_at, role, leg_count, caller_leg_s, callee_leg_s, *ending = row
-    answered_at, callee_answered_at, result, reason, q850, sip_status, is_service_initiated, recording_id = (
-        ending
-    )
+    answered_at, callee_answered_at, result, reason, q850, sip_status, is_service_initiated = ending[:7]
+    recording_id, callee_ref = ending[7:]
     termination = Termination(result=Result(result), reason=Reason(reason), q850=q850, sip_status=sip_status)
     caller = _Leg(caller_leg_s, leg_status(termination.reason, is_answered=answered_at is not None))
     callee = _Leg(None, None)
     if leg_count == 2:
         status = leg_status(termination.reason, is_answered=callee_answered_at is not None)
         callee = _Leg(callee_leg_s, status)
-    # The stranger of a one-party session stands where the session has no party.
-    is_caller_first = role == Role.FIRST or (role == Role.ANYONE and not has_first)
+    # The stranger of a one-party session stands where the session has no party, or had none until one joined.
+    stood_for_first = first_ref is None or (callee_ref is not None and callee_ref == second_ref)
+    is_caller_first = role == Role.FIRST or (role == Role.ANYONE and stood_for_first)
     first, second = (caller, callee) if is_caller_first else (callee, caller)
     return Interaction(
         kind=InteractionKind(kind),
