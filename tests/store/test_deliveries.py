@@ -24,7 +24,7 @@ def _insert(world: World, count: int, receiver: str = "r1") -> list[int]:
                 key=receiver, dialect=Dialect.PLIVO, endpoint_id=None, url=URL, method=CallbackMethod.POST
             )
             deliveries.insert_delivery(tx, event, to, NOW)
-            outbox.mark_published(tx, event.id, NOW)
+            outbox.mark_published(tx, event.id, event.id, NOW)
 
     world.store.run(make)
     return [row[0] for row in peek(world.store, "SELECT id FROM delivery WHERE receiver = ?", receiver)]

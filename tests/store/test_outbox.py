@@ -42,7 +42,7 @@ def test_published_events_are_not_loaded_again(world: World) -> None:
     world.create()
     assert world.store.read(outbox.has_unpublished)
     [(event, _)] = world.store.read(outbox.load_unpublished, 10)
-    world.store.run(outbox.mark_published, event.id, world.now)
+    world.store.run(outbox.mark_published, event.id, 1, world.now)
     assert not world.store.read(outbox.has_unpublished)
     assert world.store.read(outbox.load_unpublished, 10) == ()
 

@@ -3,14 +3,14 @@
 import json
 from typing import Final, NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, literal_column, select, update
 
 from maskline.core.delivery import Callbacks
 from maskline.core.events import DomainEvent, EventKind, EventValue
 from maskline.core.masking import CallbackMethod
 
 from .engine import Row, Tx
-from .schema import call_record, live_call, masking_session, outbox
+from .schema import call_record, live_call, masking_session, meta, outbox
 from .statement import Statement, insert_row
 
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
@@ -54,8 +54,13 @@ _SELECT_UNPUBLISHED: Final = Statement(
 )
 _HAS_UNPUBLISHED: Final = Statement(select(outbox.c.id).where(outbox.c.published_at.is_(None)).limit(1))
 _MARK_PUBLISHED: Final = Statement(
-    update(outbox).where(outbox.c.id == bindparam("id_")).values(published_at=bindparam("now"))
+    update(outbox)
+    .where(outbox.c.id == bindparam("id_"))
+    .values(published_at=bindparam("now"), position=bindparam("place"))
 )
+_PUBLISHER: Final = meta.c.name == literal_column("'publisher'")
+_SELECT_LAST_POSITION: Final = Statement(select(meta.c.value).where(_PUBLISHER))
+_SET_LAST_POSITION: Final = Statement(update(meta).where(_PUBLISHER).values(value=bindparam("value_")))
 
 
 class UnpublishedEvent(NamedTuple):
@@ -112,9 +117,20 @@ def has_unpublished(tx: Tx) -> bool:
     return tx.row(_HAS_UNPUBLISHED) is not None
 
 
-def mark_published(tx: Tx, event_id: int, now: int) -> None:
-    """Say that the deliveries of an event are made."""
-    tx.run(_MARK_PUBLISHED, id_=event_id, now=now)
+def load_last_position(tx: Tx) -> int:
+    """Load the place of the event that was published last; 0 before the first."""
+    row = tx.row(_SELECT_LAST_POSITION)
+    return int(row[0] or 0) if row else 0
+
+
+def set_last_position(tx: Tx, position: int) -> None:
+    """Keep the place of the event published last; it outlives the event. For the publisher alone."""
+    tx.run(_SET_LAST_POSITION, value_=str(position))
+
+
+def mark_published(tx: Tx, event_id: int, position: int, now: int) -> None:
+    """Say that the deliveries of an event are made, and which place it has among all published."""
+    tx.run(_MARK_PUBLISHED, id_=event_id, place=position, now=now)
 
 
 def decode_facts(text: str) -> dict[str, EventValue]:

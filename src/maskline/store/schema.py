@@ -377,8 +377,9 @@ outbox = Table(
     Column("occurred_at", INSTANT, nullable=False),
     Column("facts", Text, nullable=False),  # JSON object; parties by reference only
     Column("published_at", INSTANT),  # when the worker made deliveries of it
+    Column("position", INSTANT),  # its place among all published: rows become visible in its order
     UniqueConstraint("session_id", "sequence"),
-    Index("ix_outbox_account_id_id", "account_id", "id"),
+    Index("ix_outbox_account_id_position", "account_id", "position"),
 )
 index_while("ix_outbox_unpublished", "published_at IS NULL", outbox.c.id)
 index_while("ix_outbox_published", "published_at IS NOT NULL", outbox.c.published_at)

@@ -1,4 +1,4 @@
-"""The table of hourly samples of how many numbers are in use, and the order of an account's events."""
+"""The table of hourly samples of how many numbers are in use."""
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, PrimaryKeyConstraint, Table
 

@@ -89,12 +89,15 @@ def publish_events(tx: Tx, now: int) -> int:
         return 0
     new = outbox.load_unpublished(tx, PUBLISH_BATCH_SIZE)
     endpoints: dict[int, tuple[WebhookEndpoint, ...]] = {}
-    for event, callbacks in new:
+    last_position = outbox.load_last_position(tx) if new else 0
+    for position, (event, callbacks) in enumerate(new, last_position + 1):
         if event.account_id not in endpoints:
             endpoints[event.account_id] = webhook_endpoints.load_endpoints(
                 tx, event.account_id, only_enabled=True
             )
         for receiver in choose_receivers(event, callbacks, endpoints[event.account_id]):
             deliveries.insert_delivery(tx, event, receiver, now)
-        outbox.mark_published(tx, event.id, now)
+        outbox.mark_published(tx, event.id, position, now)
+    if new:
+        outbox.set_last_position(tx, last_position + len(new))
     return len(new)

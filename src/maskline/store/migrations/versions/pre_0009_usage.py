@@ -32,9 +32,16 @@ def upgrade() -> None:
             "account_id", "subaccount_id", "pool_id", "sampled_at", name=op.f("pk_usage_sample")
         ),
     )
-    op.create_index("ix_outbox_account_id_id", "outbox", ["account_id", "id"])
+    op.add_column("outbox", sa.Column("position", sa.BigInteger(), nullable=True))
+    op.execute("UPDATE outbox SET position = id WHERE published_at IS NOT NULL")
+    op.execute(
+        "UPDATE meta SET value = (SELECT CAST(COALESCE(MAX(id), 0) AS VARCHAR) FROM outbox) WHERE name = 'publisher'"
+    )
+    op.create_index("ix_outbox_account_id_position", "outbox", ["account_id", "position"])
 
 
 def downgrade() -> None:
-    op.drop_index("ix_outbox_account_id_id", "outbox")
+    op.drop_index("ix_outbox_account_id_position", "outbox")
+    op.drop_column("outbox", "position")
+    op.execute("UPDATE meta SET value = '' WHERE name = 'publisher'")
     op.drop_table("usage_sample")
