@@ -1,0 +1,107 @@
+"""Set and unset: the two operations of the vendor's Masking page."""
+
+from fastapi import Request, Response
+
+from maskline.api.deepcall import answers, errors, values
+from maskline.api.deepcall.body import Fields, read_fields
+from maskline.api.deepcall.errors import Code, DeepCallError
+from maskline.api.deepcall.kernel import DeepCallKernel, SuccessShape
+from maskline.core.allocation import PoolExhausted
+from maskline.core.inventory import Account
+from maskline.core.masking import (
+    MaskingSession,
+    NewMaskingSession,
+    PairIsLive,
+    PartyIsVirtual,
+    Role,
+    SessionCreated,
+)
+from maskline.core.numbers import E164
+from maskline.store.engine import StoreConflictError
+from maskline.store.thread import StoreOverloadedError
+from maskline.workflows.create_masking_session import create_masking_session
+
+SET_MESSAGE = "Masking set successfully"
+
+
+class MaskingAPI:
+    """The operations. Each takes a request and returns its answer or raises DeepCallError."""
+
+    def __init__(self, kernel: DeepCallKernel) -> None:
+        self._kernel = kernel
+
+    async def set(self, request: Request) -> Response:
+        """POST Masking/set: give two persons a number between them."""
+        fields = await read_fields(request)
+        account = await self._kernel.authenticate(fields)
+        now = self._kernel.clock.now()
+        new = self._build_new(fields, account, now)
+        try:
+            outcome = await self._kernel.store.write(create_masking_session, account, new, now)
+        except (StoreConflictError, StoreOverloadedError):
+            raise DeepCallError(Code.NOT_INSERTED) from None
+        match outcome:
+            case SessionCreated(session=session):
+                return self._reply(request, SET_MESSAGE, render_mask(session, account))
+            case PairIsLive():
+                raise DeepCallError(Code.PAIR_IS_LIVE)
+            case PoolExhausted():
+                raise DeepCallError(Code.POOL_EXHAUSTED)
+            case PartyIsVirtual(role=role):
+                raise errors.not_a_phone_number("m1" if role is Role.FIRST else "m2")
+
+    def _build_new(self, fields: Fields, account: Account, now: int) -> NewMaskingSession:
+        """Translate a set. Raises DeepCallError: 1000, 1501, 1502."""
+        settings = self._kernel.settings
+        m1, m2 = _read_party(fields, "m1", account), _read_party(fields, "m2", account)
+        if m1 == m2:
+            raise DeepCallError(Code.SAME_PARTY)
+        ends_at = values.read_end(fields, now=now, timezone=account.timezone)
+        if ends_at is None:
+            ends_at = now + settings.expiry_minutes * values.MINUTE_US
+        if ends_at <= now:
+            raise errors.invalid("the expiry is in the past")
+        return NewMaskingSession(
+            first=m1,
+            second=m2,
+            ends_at=ends_at,
+            is_geomatched=False,
+            is_pair_ordered=False,
+            repeat_rule=settings.repeat_rule,
+            reference=values.read_event_id(fields),
+        )
+
+    def _reply(self, request: Request, message: str, data: dict[str, object]) -> Response:
+        """A success in the shape that is set."""
+        match self._kernel.settings.success_shape:
+            case SuccessShape.UNION:
+                rest: dict[str, object] = {
+                    "data": data,
+                    "mask": data["mask"],
+                    "expiry_time": data["expiry_time"],
+                }
+            case SuccessShape.DATA:
+                rest = {"data": data}
+            case SuccessShape.TOP:
+                rest = data
+            case SuccessShape.MASK:
+                return answers.reply(request, 200, {"status": "success", "mask": data["mask"]})
+        return self._kernel.reply(request, message, rest)
+
+
+def render_mask(session: MaskingSession, account: Account) -> dict[str, object]:
+    """A mask as `set` answers it. People's numbers are in the result, as in the request."""
+    return {
+        "mask": values.render_digits(session.virtual_number),
+        "m1": values.render_digits(session.first),
+        "m2": values.render_digits(session.second),
+        "eventId": session.reference,
+        "expiry_time": values.render_time(session.ends_at, account.timezone),
+    }
+
+
+def _read_party(fields: Fields, name: str, account: Account) -> E164:
+    number = values.read_phone(fields, name, account.country)
+    if number is None:
+        raise errors.missing(name)
+    return number
