@@ -14,6 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from maskline.api.deepcall.app import create_deepcall_route
+from maskline.api.deepcall.kernel import DeepCallKernel, DeepCallSettings
 from maskline.api.metrics import HTTPMetrics
 from maskline.api.native.app import PREFIX as NATIVE_PREFIX
 from maskline.api.native.app import NativeAPI, create_native_app
@@ -41,6 +43,7 @@ def create_app(
     checks: Mapping[str, HealthCheck] | None = None,
     registry: CollectorRegistry | None = None,
     notify: Callable[[], None] = lambda: None,
+    deepcall: DeepCallSettings | None = None,
 ) -> Starlette:
     """Build the application.
 
@@ -48,6 +51,7 @@ def create_app(
     `checks` are the parts /healthz asks, by name, each raising when its part does not work.
     `registry` holds the metrics /metrics shows; other parts of the process may add theirs.
     `notify` tells whoever delivers events that one is to be delivered again.
+    `deepcall` are the choices of that dialect; without them it has its defaults.
     """
     registry = registry or CollectorRegistry()
     app = Starlette(middleware=[Middleware(NewlineTolerance)])
@@ -72,6 +76,13 @@ def create_app(
         add_recording_routes(plivo, api, recording_api)
     app.mount(PLIVO_PREFIX, plivo)
     app.router.routes.append(Route(PLIVO_PREFIX, plivo))  # the prefix itself, which no mount matches
+    deepcall_kernel = DeepCallKernel(
+        store=store,
+        clock=clock,
+        metrics=metrics,
+        settings=deepcall or DeepCallSettings(public_url=public_url),
+    )
+    app.router.routes.append(create_deepcall_route(deepcall_kernel))
 
     native = create_native_app(NativeAPI(store=store, clock=clock, metrics=metrics, notify=notify))
     app.mount(NATIVE_PREFIX, native)
