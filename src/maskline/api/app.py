@@ -18,7 +18,9 @@ from maskline.api.deepcall.app import create_deepcall_route
 from maskline.api.deepcall.kernel import DeepCallKernel, DeepCallSettings
 from maskline.api.metrics import HTTPMetrics
 from maskline.api.native.app import PREFIX as NATIVE_PREFIX
-from maskline.api.native.app import NativeAPI, create_native_app
+from maskline.api.native.app import create_native_app, native_routes
+from maskline.api.native.description import describe
+from maskline.api.native.kernel import NativeKernel
 from maskline.api.plivo.app import PREFIX as PLIVO_PREFIX
 from maskline.api.plivo.app import PlivoAPI, PlivoSettings, create_plivo_app
 from maskline.api.plivo.recordings import RecordingAPI, add_recording_routes
@@ -84,11 +86,19 @@ def create_app(
     )
     app.router.routes.append(create_deepcall_route(deepcall_kernel))
 
-    native = create_native_app(NativeAPI(store=store, clock=clock, metrics=metrics, notify=notify))
-    app.mount(NATIVE_PREFIX, native)
+    kernel = NativeKernel(
+        store=store,
+        clock=clock,
+        metrics=metrics,
+        random_bytes=random_bytes,
+        public_url=public_url,
+        notify=notify,
+    )
+    native = native_routes(kernel)
+    app.mount(NATIVE_PREFIX, create_native_app(kernel, native))
 
     async def show_native_schema(_request: Request) -> Response:
-        return JSONResponse(native.openapi())
+        return JSONResponse(describe(native, NATIVE_PREFIX))
 
     app.router.routes.append(Route("/docs/native.json", show_native_schema))
 

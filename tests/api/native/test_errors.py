@@ -1,35 +1,60 @@
 import ast
-import inspect
+import re
+from http import HTTPStatus
 
-from maskline.api.native import app, wire
-from maskline.api.native.errors import TITLES, NativeError
+from tests.tidy.tree import SOURCE, modules
+
+from maskline.api.native.errors import PROBLEMS, FieldError, NativeError, refuse_field
+from maskline.core.access import Denial
 
 
 def _codes() -> set[str]:
-    return {
-        node.args[1].value
-        for module in (app, wire)
-        for node in ast.walk(ast.parse(inspect.getsource(module)))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "NativeError"
-        and isinstance(node.args[1], ast.Constant)
-        and isinstance(node.args[1].value, str)
-    }
+    """The codes that are raised or returned anywhere in the dialect."""
+    found: set[str] = {it.value for it in Denial}
+    for path in modules(SOURCE / "api" / "native"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == "NativeError"
+            ):
+                found.update(
+                    it.value
+                    for it in ast.walk(node.args[0])
+                    if isinstance(it, ast.Constant) and isinstance(it.value, str)
+                )
+    return found
 
 
-def test_every_code_that_is_raised_has_its_title() -> None:
-    """And no title is left over."""
-    assert _codes() == TITLES.keys()
+def test_every_code_that_is_raised_is_registered() -> None:
+    """And none is left over."""
+    assert _codes() == PROBLEMS.keys()
+
+
+def test_codes_have_a_form_and_a_status() -> None:
+    """Kebab-case words in order of the alphabet; statuses that HTTP knows as errors."""
+    assert list(PROBLEMS) == sorted(PROBLEMS)
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", code) for code in PROBLEMS)
+    assert all(HTTPStatus(problem.status).value >= 400 for problem in PROBLEMS.values())
 
 
 def test_a_problem_has_the_standards_members() -> None:
-    """Type, title, status, and our code; a detail where there is one."""
-    assert NativeError(422, "url-refused", "scheme").body() == {
+    """Type, title, status, and our code; a detail and places where there are any."""
+    assert NativeError("url-refused", "scheme").body() == {
         "type": "about:blank",
-        "title": TITLES["url-refused"],
+        "title": PROBLEMS["url-refused"].title,
         "status": 422,
         "code": "url-refused",
         "detail": "scheme",
     }
-    assert "detail" not in NativeError(404, "not-found").body()
+    assert not {"detail", "errors"} & NativeError("not-found").body().keys()
+
+
+def test_a_problem_points_at_what_is_wrong() -> None:
+    """Each place with a code of its own."""
+    error = refuse_field("/pool", "unknown", "There is no such pool.")
+    assert (error.status, error.code) == (422, "invalid")
+    assert error.errors == (FieldError("/pool", "unknown", "There is no such pool."),)
+    assert error.body()["errors"] == [
+        {"pointer": "/pool", "code": "unknown", "detail": "There is no such pool."}
+    ]

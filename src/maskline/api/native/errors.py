@@ -3,48 +3,85 @@
 Source: RFC 9457.
 """
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 MEDIA_TYPE: Final = "application/problem+json"
 
-TITLES: Final = {
-    "not-authenticated": "Credentials are missing or not valid",
-    "subaccount-not-allowed": "These are a sub-account's credentials; the account's are needed",
-    "not-found": "There is no such thing here",
-    "method-not-allowed": "This method is not allowed here",
-    "malformed": "The request cannot be read",
-    "invalid": "A value cannot be used",
-    "too-large": "The body is too large",
-    "too-slow": "The body did not arrive in time",
-    "url-refused": "Nothing would ever be sent to this URL",
-    "too-many-webhooks": "The account has as many webhooks as it may",
-    "delivery-unfinished": "The delivery is still being tried",
-    "webhook-unavailable": "The delivery's webhook is disabled or removed",
-    "overloaded": "Too many requests wait; try again later",
-    "failed": "The service failed",
+
+class Problem(NamedTuple):
+    """A kind of refusal; `title` says it to people."""
+
+    status: int
+    title: str
+
+
+PROBLEMS: Final = {
+    "account-needed": Problem(400, "Say for which account: the header Maskline-Account is missing"),
+    "account-unknown": Problem(400, "There is no account of this auth id"),
+    "cursor-invalid": Problem(400, "The cursor is none of this list's"),
+    "delivery-unfinished": Problem(409, "The delivery is still being tried"),
+    "failed": Problem(500, "The service failed"),
+    "idempotency-mismatch": Problem(422, "The idempotency key was used for another request"),
+    "idempotency-running": Problem(409, "A request with this idempotency key is being worked on; try again"),
+    "invalid": Problem(422, "A value cannot be used"),
+    "malformed": Problem(400, "The request cannot be read"),
+    "method-not-allowed": Problem(405, "This method is not allowed here"),
+    "not-authenticated": Problem(401, "Credentials are missing or not valid"),
+    "not-found": Problem(404, "There is no such thing here"),
+    "not-permitted": Problem(403, "The credentials do not permit this"),
+    "overloaded": Problem(429, "Too many requests wait; try again later"),
+    "subaccount-not-allowed": Problem(403, "These are a sub-account's credentials; the account's are needed"),
+    "too-large": Problem(413, "The body is too large"),
+    "too-many-webhooks": Problem(409, "The account has as many webhooks as it may"),
+    "too-slow": Problem(408, "The body did not arrive in time"),
+    "url-refused": Problem(422, "Nothing would ever be sent to this URL"),
+    "webhook-unavailable": Problem(409, "The delivery's webhook is disabled or removed"),
 }
-"""Every `code` of a problem, and its title."""
+"""Every `code` of a problem; one `code` has one status."""
+
+
+class FieldError(NamedTuple):
+    """What is wrong with one part of a request: `/field` of the body, or `/name` of a parameter of the query."""
+
+    pointer: str
+    code: str
+    detail: str
 
 
 class NativeError(Exception):
-    """A refusal; `detail` never quotes what the client sent."""
+    """A refusal; neither `detail` nor `errors` quote what the client sent."""
 
     def __init__(
-        self, status: int, code: str, detail: str = "", *, headers: Mapping[str, str] | None = None
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(code)
-        self.status = status
+        self.status = PROBLEMS[code].status
         self.code = code
         self.detail = detail
+        self.errors = tuple(errors)
         self.headers = dict(headers or {})
 
     def body(self) -> dict[str, object]:
         """The problem's members; the type says nothing beyond the status."""
         members: dict[str, object] = {
             "type": "about:blank",
-            "title": TITLES[self.code],
+            "title": PROBLEMS[self.code].title,
             "status": self.status,
             "code": self.code,
         }
-        return members | ({"detail": self.detail} if self.detail else {})
+        if self.detail:
+            members["detail"] = self.detail
+        if self.errors:
+            members["errors"] = [error._asdict() for error in self.errors]
+        return members
+
+
+def refuse_field(pointer: str, code: str, detail: str) -> NativeError:
+    """The refusal of one part of a request that a workflow or a look-up could not use."""
+    return NativeError("invalid", errors=(FieldError(pointer, code, detail),))
