@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from tests.api.faults import Faults
 
 from maskline.api.app import create_app
+from maskline.api.deepcall.kernel import DeepCallSettings
 from maskline.api.server import start_server
 from maskline.clock import Clock
 from maskline.core.inventory import Account, NewAccount, NewNumbers, Target, Trunk, TrunkSettings
@@ -52,6 +53,7 @@ class Service:
         clock: Clock | None = None,
         *,
         recordings: RecordingStorage | None = None,
+        deepcall: DeepCallSettings | None = None,
     ) -> None:
         self.database_url = database_url
         self.key_file = key_file
@@ -60,6 +62,7 @@ class Service:
         self.clock = clock or self.manual_clock
         self.port = 0
         self.recordings = recordings
+        self.deepcall = deepcall
         self.faults = Faults()
         self._ready = threading.Event()
         self._serial = count()
@@ -82,6 +85,7 @@ class Service:
             random_bytes=os.urandom,
             public_url="http://maskline.test",
             recordings=self.recordings,
+            deepcall=self.deepcall,
         )
         server = await start_server(self.faults.around(app), ("127.0.0.1", 0))
         self.port = server.address[1]
