@@ -1,6 +1,7 @@
-"""What opens an account to clients of the DeepCall dialect."""
+"""The DeepCall dialect: what opens an account to its clients, and what can be chosen about it."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from .inventory import Account
@@ -12,6 +13,23 @@ SSID_COUNT_MAX: Final = 20
 """Ssids of one account at one time: room for a few clients, each in the middle of a change."""
 OVERLAP_HOURS_DEFAULT: Final = 24
 OVERLAP_HOURS_MAX: Final = 720
+EXPIRY_MINUTES_DEFAULT: Final = 1440
+EXPIRY_MINUTES_MAX: Final = 525_600
+"""A year of 365 days."""
+UNSET_COUNT_MAX: Final = 1000
+"""Masks that one unset can ever end: each is some statements of one transaction."""
+
+
+class SuccessShape(StrEnum):
+    """Which of the likely bodies a success has; the vendor's own could not be read."""
+
+    UNION = "union"
+    """`data`, and its `mask` and `expiry_time` at the top too."""
+    DATA = "data"
+    TOP = "top"
+    """All of it at the top, no `data`."""
+    MASK = "mask"
+    """`status` and `mask` alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

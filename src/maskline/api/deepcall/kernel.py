@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 import structlog
 from fastapi import Request, Response
@@ -21,7 +20,7 @@ from maskline.api.deepcall.errors import STATUSES, Code, DeepCallError
 from maskline.api.metrics import HTTPMetrics
 from maskline.api.ports import StoreThreads
 from maskline.clock import Clock
-from maskline.core.deepcall import DeepCallCaller
+from maskline.core.deepcall import EXPIRY_MINUTES_DEFAULT, DeepCallCaller, SuccessShape
 from maskline.core.inventory import Account
 from maskline.core.masking import RepeatRule
 from maskline.core.secret import Secret
@@ -33,23 +32,10 @@ _log = structlog.get_logger(__name__)
 
 DIALECT = "deepcall"
 SUCCESS_CODE = 200
-EXPIRY_MINUTES_DEFAULT = 1440
 
 _USER_ID = re.compile(r"[0-9]{1,16}", re.ASCII)  # ids of another form are nobody's
 
 Operation = Callable[[Request], Awaitable[Response]]
-
-
-class SuccessShape(StrEnum):
-    """Which of the likely bodies a success has; the vendor's own could not be read."""
-
-    UNION = "union"
-    """`data`, and its `mask` and `expiry_time` at the top too."""
-    DATA = "data"
-    TOP = "top"
-    """All of it at the top, no `data`."""
-    MASK = "mask"
-    """`status` and `mask` alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,9 @@ from fastapi import Request, Response
 from maskline.api.deepcall import answers, errors, values
 from maskline.api.deepcall.body import Fields, read_fields
 from maskline.api.deepcall.errors import Code, DeepCallError
-from maskline.api.deepcall.kernel import DeepCallKernel, SuccessShape
+from maskline.api.deepcall.kernel import DeepCallKernel
 from maskline.core.allocation import PoolExhausted
+from maskline.core.deepcall import SuccessShape
 from maskline.core.inventory import Account
 from maskline.core.masking import (
     MaskingSession,

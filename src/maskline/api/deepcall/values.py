@@ -8,14 +8,14 @@ from maskline.api.deepcall import errors
 from maskline.api.deepcall.body import Fields
 from maskline.api.deepcall.errors import Code, DeepCallError
 from maskline.clock import from_datetime, to_datetime
+from maskline.core.deepcall import EXPIRY_MINUTES_MAX
 from maskline.core.masking import MICROSECONDS
 from maskline.core.numbers import E164, parse_number
 
-EXPIRY_DAYS_MAX = 365
-EXPIRY_US_MAX = EXPIRY_DAYS_MAX * 86_400 * MICROSECONDS
 EVENT_ID_LENGTH_MAX = 200  # what a session's reference holds
 TEXT_LENGTH_MAX = 256  # of anything else; the longest, an ssid, has 48 characters
 MINUTE_US = 60 * MICROSECONDS
+EXPIRY_US_MAX = EXPIRY_MINUTES_MAX * MINUTE_US
 EPOCH_MS_MIN = 10**11  # in seconds that is the year 5138, in milliseconds 1973: nobody means either
 INTEGER_MAX = 10**15  # minutes, seconds or milliseconds beyond any end that could be asked for
 
@@ -89,7 +89,7 @@ def read_end(fields: Fields, *, now: int, timezone: str) -> int | None:
     if end is None:
         raise DeepCallError(Code.EXPIRY_NOT_INTEGER)
     if end > now + EXPIRY_US_MAX:
-        raise errors.invalid(f"a masking lasts at most {EXPIRY_DAYS_MAX} days")
+        raise errors.invalid("a masking lasts at most 365 days")
     return end
 
 
