@@ -21,6 +21,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from maskline.core.deepcall import EXPIRY_MINUTES_DEFAULT, EXPIRY_MINUTES_MAX, UNSET_COUNT_MAX, SuccessShape
 from maskline.core.pin import CALLER_LIMIT, NUMBER_LIMIT
 from maskline.errors import ConfigError
 
@@ -90,6 +91,20 @@ class RecordingChannels(StrEnum):
 
     STEREO = "stereo"  # the caller left, the callee right
     MONO = "mono"
+
+
+class DeepCallRepeat(StrEnum):
+    """What a DeepCall set does that finds a live mask of its two numbers."""
+
+    REFUSE = "refuse"  # with 1503
+    REUSE = "reuse"  # the live mask is the answer
+
+
+class DeepCallErrorStatus(StrEnum):
+    """The HTTP status of the DeepCall dialect's errors."""
+
+    OK = "200"
+    OWN = "4xx"  # 400, 401, 403, 409, and 500 or 503 where the service is at fault
 
 
 def parse_address(text: str) -> Address:
@@ -278,6 +293,30 @@ class Settings(BaseSettings):
     )
     pin_number_window_s: int = Field(
         NUMBER_LIMIT.window_s, ge=1, le=DAY_S, description="Seconds from a number's first wrong PIN."
+    )
+    deepcall_expiry_minutes: int = Field(
+        EXPIRY_MINUTES_DEFAULT,
+        ge=1,
+        le=EXPIRY_MINUTES_MAX,
+        description="DeepCall: minutes that a mask lasts when its client does not say.",
+    )
+    deepcall_repeat: DeepCallRepeat = Field(
+        DeepCallRepeat.REFUSE,
+        description="DeepCall: refuse (1503) a set whose two numbers have a live mask, or reuse that mask.",
+    )
+    deepcall_error_status: DeepCallErrorStatus = Field(
+        DeepCallErrorStatus.OK,
+        description="DeepCall: HTTP status of errors: 200, or 4xx for one that fits (5xx where we failed).",
+    )
+    deepcall_success_shape: SuccessShape = Field(
+        SuccessShape.UNION,
+        description="DeepCall: body of a success: union, data, top or mask.",
+    )
+    deepcall_unset_max: int = Field(
+        1,
+        ge=1,
+        le=UNSET_COUNT_MAX,
+        description="DeepCall: masks that one unset may end or change when it does not name both m1 and m2.",
     )
     drain_s: int = Field(
         60,

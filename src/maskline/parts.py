@@ -6,10 +6,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from maskline.api.deepcall.kernel import DeepCallSettings
 from maskline.api.ports import HealthCheck
 from maskline.clock import Clock
-from maskline.config import RecordingChannels, Settings
+from maskline.config import DeepCallErrorStatus, RecordingChannels, Settings
 from maskline.core.inventory import Account
+from maskline.core.masking import RepeatRule
 from maskline.core.numbers import DID
 from maskline.core.pin import PinLimits, TryLimit
 from maskline.engine.media_client import MediaRelay
@@ -122,6 +124,18 @@ def pin_limits(settings: Settings) -> PinLimits:
     return PinLimits(
         caller=TryLimit(settings.pin_caller_tries_max, settings.pin_caller_window_s),
         number=TryLimit(settings.pin_number_tries_max, settings.pin_number_window_s),
+    )
+
+
+def deepcall_settings(settings: Settings) -> DeepCallSettings:
+    """Say how the DeepCall dialect answers where its pages leave a choice."""
+    return DeepCallSettings(
+        public_url=settings.effective_public_url,
+        expiry_minutes=settings.deepcall_expiry_minutes,
+        repeat_rule=RepeatRule(settings.deepcall_repeat.value),
+        success_shape=settings.deepcall_success_shape,
+        has_error_statuses=settings.deepcall_error_status is DeepCallErrorStatus.OWN,
+        unset_count_max=settings.deepcall_unset_max,
     )
 
 

@@ -31,6 +31,7 @@ from maskline.parts import (
     build_watch,
     check_database,
     check_media,
+    deepcall_settings,
     engine_settings,
     listen,
     open_outbound,
@@ -87,6 +88,7 @@ async def run_service(
             recordings=storage,
             registry=registry,
             notify=deliveries.notify,
+            deepcall=deepcall_settings(settings),
             checks={"database": check_database(threads), "media": check_media(service.relay)},
         )
         server = await start_server(app, settings.http_bind)
