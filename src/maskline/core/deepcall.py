@@ -32,6 +32,23 @@ class SuccessShape(StrEnum):
     """`status` and `mask` alone."""
 
 
+class DeepCallRepeat(StrEnum):
+    """What a set does that finds a live mask of its two numbers."""
+
+    REFUSE = "refuse"
+    """With 1503."""
+    REUSE = "reuse"
+    """The live mask is the answer."""
+
+
+class DeepCallErrorStatus(StrEnum):
+    """The HTTP status of errors."""
+
+    OK = "200"
+    OWN = "4xx"
+    """400, 401, 403 or 409; and 500 or 503 where the service is at fault."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeepCallUser:
     """The user of an account and its token. Instants in µs UTC."""
