@@ -21,7 +21,14 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from maskline.core.deepcall import EXPIRY_MINUTES_DEFAULT, EXPIRY_MINUTES_MAX, UNSET_COUNT_MAX, SuccessShape
+from maskline.core.deepcall import (
+    EXPIRY_MINUTES_DEFAULT,
+    EXPIRY_MINUTES_MAX,
+    UNSET_COUNT_MAX,
+    DeepCallErrorStatus,
+    DeepCallRepeat,
+    SuccessShape,
+)
 from maskline.core.pin import CALLER_LIMIT, NUMBER_LIMIT
 from maskline.errors import ConfigError
 
@@ -91,20 +98,6 @@ class RecordingChannels(StrEnum):
 
     STEREO = "stereo"  # the caller left, the callee right
     MONO = "mono"
-
-
-class DeepCallRepeat(StrEnum):
-    """What a DeepCall set does that finds a live mask of its two numbers."""
-
-    REFUSE = "refuse"  # with 1503
-    REUSE = "reuse"  # the live mask is the answer
-
-
-class DeepCallErrorStatus(StrEnum):
-    """The HTTP status of the DeepCall dialect's errors."""
-
-    OK = "200"
-    OWN = "4xx"  # 400, 401, 403, 409, and 500 or 503 where the service is at fault
 
 
 def parse_address(text: str) -> Address:
