@@ -34,6 +34,7 @@ MODULES: Final = {
     "trunk": "trunk",
     "number": "number",
     "recording": "recording",
+    "deepcall": "deepcall",
     "webhook": "webhook",
     "delivery": "delivery",
     "db": "db",
