@@ -16,23 +16,28 @@ _HERE: Final = Path(__file__).parent.parent / "node"
 
 def check_with_node(cases: Sequence[dict[str, Any]]) -> list[Any]:
     """Let the clients check signatures: True, False, or the text of an error, for each case."""
+    results: list[Any] = ask_node("verify.js", cases)
+    assert len(results) == len(cases)
+    return results
+
+
+def ask_node(script: str, question: object) -> Any:
+    """Run a script of `tests/node`; JSON goes in and comes out."""
     node = program("node")
     cache = _cache()
     if not (cache / _stamp()).exists():
         give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         give_up("the vendors' Node clients are not installed: tools/node-sdk")
     done = subprocess.run(
-        [node, str(_HERE / "verify.js")],
-        input=json.dumps(cases),
+        [node, str(_HERE / script)],
+        input=json.dumps(question),
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
         env={"NODE_PATH": str(cache / "node_modules"), "PATH": os.environ["PATH"]},
     )
-    results: list[Any] = json.loads(done.stdout)
-    assert len(results) == len(cases)
-    return results
+    return json.loads(done.stdout)
 
 
 def _cache() -> Path:

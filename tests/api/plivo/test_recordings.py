@@ -63,9 +63,9 @@ RANGES = st.one_of(
 
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
-def test_parts_are_slices(serving: Service, data: st.DataObject) -> None:
+def test_parts_are_slices(service: Service, data: st.DataObject) -> None:
     """Whatever single range is asked for, what comes is that slice of the file."""
-    shelf = _shelf_of(serving)
+    shelf = _shelf_of(service)
     text = data.draw(RANGES)
     answer = shelf.get(f"{shelf.ids[0]}.mp3", Range=f"bytes={text}")
     first, _, last = text.partition("-")
@@ -82,12 +82,12 @@ def test_parts_are_slices(serving: Service, data: st.DataObject) -> None:
 _shelves: dict[int, Shelf] = {}
 
 
-def _shelf_of(serving: Service) -> Shelf:
+def _shelf_of(service: Service) -> Shelf:
     """One recording for all examples of a property."""
-    if id(serving) not in _shelves:
-        shelf = _shelves[id(serving)] = Shelf(serving.new_account())
+    if id(service) not in _shelves:
+        shelf = _shelves[id(service)] = Shelf(service.new_account())
         shelf.record()
-    return _shelves[id(serving)]
+    return _shelves[id(service)]
 
 
 def test_range_of_another_version_gets_the_whole(shelf: Shelf) -> None:
