@@ -23,7 +23,6 @@ from maskline.api.native.description import describe
 from maskline.api.native.kernel import NativeKernel
 from maskline.api.plivo.app import PREFIX as PLIVO_PREFIX
 from maskline.api.plivo.app import PlivoAPI, PlivoSettings, create_plivo_app
-from maskline.api.plivo.recordings import RecordingAPI, add_recording_routes
 from maskline.api.ports import HealthCheck, StoreThreads
 from maskline.clock import Clock
 from maskline.core.pin import PIN_LIMITS, PinLimits
@@ -72,10 +71,7 @@ def create_app(
         metrics=metrics,
         settings=PlivoSettings(public_url=public_url, pin_limits=pin_limits),
     )
-    plivo = create_plivo_app(api)
-    if recordings is not None:
-        recording_api = RecordingAPI(api, store=store, clock=clock, storage=recordings, public_url=public_url)
-        add_recording_routes(plivo, api, recording_api)
+    plivo = create_plivo_app(api, recordings)
     app.mount(PLIVO_PREFIX, plivo)
     app.router.routes.append(Route(PLIVO_PREFIX, plivo))  # the prefix itself, which no mount matches
     deepcall_kernel = DeepCallKernel(

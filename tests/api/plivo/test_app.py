@@ -252,10 +252,10 @@ def test_lists_cover_seven_days_unless_told_otherwise(tenant: Tenant) -> None:
     [
         ("HEAD", "/Masking/Session/", "GET, POST"),
         ("PUT", "/Masking/Session/", "GET, POST"),
-        ("PATCH", f"/Masking/Session/{UNKNOWN}", "DELETE, GET"),
+        ("PATCH", f"/Masking/Session/{UNKNOWN}", "DELETE, GET, POST"),
         ("OPTIONS", "/Session/", "POST"),
         ("GET", "/Session/", "POST"),
-        ("GET", f"/Session/{UNKNOWN}/", "DELETE"),
+        ("GET", f"/Session/{UNKNOWN}/", "DELETE, POST"),
         ("PROPFIND", "/Masking/Session/", "GET, POST"),
     ],
 )

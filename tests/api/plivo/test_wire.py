@@ -160,8 +160,10 @@ def test_pins_are_ignored_when_pin_is_off() -> None:
 
 def test_update_needs_nothing() -> None:
     """An update may be empty, and Java's zeros leave everything alone."""
-    assert parse_update(b"") == parse_update(b"{}") == SessionRequest()
-    assert parse_update(b'{"session_expiry": 0, "session_uuid": "x"}') == SessionRequest()
+    assert parse_update(b"", has_parties=True) == parse_update(b"{}", has_parties=False) == SessionRequest()
+    assert (
+        parse_update(b"""{"session_expiry": 0, "session_uuid": "x"}""", has_parties=True) == SessionRequest()
+    )
 
 
 VALUES = st.recursive(

@@ -39,6 +39,11 @@ def not_a_phone_number(name: str) -> PlivoError:
     return PlivoError(400, f"Invalid parameter. {name} is not a valid phone number.")
 
 
+def party_occupied(name: str) -> PlivoError:
+    """A party that should join a session of one party has its number, or the other party, in another session."""
+    return PlivoError(400, f"Invalid parameter. {name} is in another session already.")
+
+
 def outside_range(name: str) -> PlivoError:
     """An integer is too small, too large or none at all."""
     return PlivoError(400, f"Invalid parameter. {name} is outside the allowed range.")

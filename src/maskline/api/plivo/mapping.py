@@ -18,6 +18,7 @@ from maskline.core.masking import (
     PinSettings,
     RecordFormat,
     Role,
+    SessionChanges,
 )
 from maskline.core.numbers import E164, parse_number
 from maskline.core.recording import render_recording_uuid
@@ -56,6 +57,29 @@ def build_new_session(
         is_single_party=request.is_single_party,
         cooloff_s=request.cooloff_s or 0,
         subaccount_id=subaccount_id,
+    )
+
+
+def build_changes(request: SessionRequest, account: Account) -> SessionChanges:
+    """Translate an update request. Raises PlivoError 400 for a party that is no number or is the other party."""
+    first = _parse_party("first_party", request.first_party, account)
+    second = _parse_party("second_party", request.second_party, account)
+    if first is not None and first == second:
+        raise errors.not_a_phone_number("second_party")
+    return SessionChanges(
+        first=first,
+        second=second,
+        expires_in_s=request.session_expiry_s,
+        call_time_limit_s=request.call_time_limit_s,
+        ring_timeout_s=request.ring_timeout_s,
+        is_recorded=request.is_recorded,
+        record_format=RecordFormat(request.record_format) if request.record_format else None,
+        recording_callback_url=request.recording_callback_url,
+        recording_callback_method=_method(request.recording_callback_method),
+        callback_url=request.callback_url,
+        callback_method=_method(request.callback_method),
+        first_play_url=request.first_party_play_url,
+        second_play_url=request.second_party_play_url,
     )
 
 

@@ -11,15 +11,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
-from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from maskline.api.plivo import errors, fields, listing
-from maskline.api.plivo.app import PREFIX, PlivoAPI
-from maskline.api.ports import StoreThreads
+from maskline.api.plivo.kernel import PREFIX, PlivoAPI, PlivoRoute
 from maskline.api.ranges import Part, Unsatisfiable, Whole, choose_range
-from maskline.clock import Clock, to_datetime
+from maskline.clock import to_datetime
 from maskline.core.call_record import Side, leg_id
 from maskline.core.inventory import Account
 from maskline.core.masking import RecordFormat, Span
@@ -59,20 +57,21 @@ class RecordingQuery:
 class RecordingAPI:
     """The operations on recordings, beside those of `PlivoAPI`, whose credentials and answers they share."""
 
-    def __init__(
-        self,
-        api: PlivoAPI,
-        *,
-        store: StoreThreads,
-        clock: Clock,
-        storage: RecordingStorage,
-        public_url: str,
-    ) -> None:
+    def __init__(self, api: PlivoAPI, storage: RecordingStorage) -> None:
         self._api = api
-        self._store = store
-        self._clock = clock
+        self._store = api.store
+        self._clock = api.clock
         self._storage = storage
-        self._public_url = public_url
+        self._public_url = api.settings.public_url
+
+    def routes(self) -> tuple[PlivoRoute, ...]:
+        """What is served where."""
+        one = "Recording/{recording}"
+        return (
+            PlivoRoute("Recording", ("GET",), "recording_list", self.list),
+            PlivoRoute(one, ("GET", "HEAD"), "recording_get", self.get),
+            PlivoRoute(one, ("DELETE",), "recording_delete", self.delete),
+        )
 
     async def list(self, request: Request) -> Response:
         """GET Recording/."""
@@ -207,24 +206,6 @@ class RecordingAPI:
             "rounded_recording_duration": -(-recording.duration_ms // 60_000) * 60,
             "to_number": "",
         }
-
-
-def add_recording_routes(app: FastAPI, api: PlivoAPI, recordings: RecordingAPI) -> None:
-    """Serve recordings in the dialect's application."""
-    one = "/Account/{auth_id}/Recording/{recording}"
-    for path, methods, name, operation in (
-        ("/Account/{auth_id}/Recording", ["GET"], "recording_list", recordings.list),
-        (one, ["GET", "HEAD"], "recording_get", recordings.get),
-        (one, ["DELETE"], "recording_delete", recordings.delete),
-    ):
-        app.add_api_route(
-            path,
-            api.endpoint(name, operation),
-            methods=methods,
-            name=name,
-            response_model=None,
-            include_in_schema=False,
-        )
 
 
 def parse_query(query: bytes) -> RecordingQuery:

@@ -46,6 +46,23 @@ FIELDS = (
     "virtual_number_cooloff_period",
     *URL_FIELDS,
 )
+PARTIES = frozenset({"first_party", "second_party"})
+UPDATABLE = frozenset(
+    {
+        "session_expiry",
+        "call_time_limit",
+        "ring_timeout",
+        "callback_url",
+        "callback_method",
+        "record",
+        "record_file_format",
+        "recording_callback_url",
+        "recording_callback_method",
+        "first_party_play_url",
+        "second_party_play_url",
+    }
+)
+"""Source: Plivo number masking, update a number masking session."""
 # Folding already joins sub_account, geo_match, create_session_with_single_Party and camelCase to their names.
 _NAMES = MappingProxyType(
     {fields.fold_key(name): name for name in FIELDS}
@@ -107,9 +124,14 @@ def parse_create(data: bytes) -> SessionRequest:
     return request
 
 
-def parse_update(data: bytes) -> SessionRequest:
-    """Read the body of an update request; everything is optional. Raises PlivoError 400."""
-    return _parse_fields(fields.pick_fields(fields.parse_body(data), _NAMES))
+def parse_update(data: bytes, *, has_parties: bool) -> SessionRequest:
+    """Read the body of an update request; everything is optional. Raises PlivoError 400.
+
+    What cannot be updated is not even looked at; parties can where the session was created for one (`has_parties`).
+    """
+    names = UPDATABLE | PARTIES if has_parties else UPDATABLE
+    given = fields.pick_fields(fields.parse_body(data), _NAMES)
+    return _parse_fields({name: value for name, value in given.items() if name in names})
 
 
 def _parse_fields(given: dict[str, object]) -> SessionRequest:
