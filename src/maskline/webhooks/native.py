@@ -5,18 +5,46 @@ Source: Standard Webhooks 1.0, Payload structure; docs/flows/events.md has the f
 
 import json
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from maskline.clock import to_datetime
-from maskline.core.delivery import DeliveryFacts
 from maskline.core.events import DomainEvent, EventValue
-from maskline.core.numbers import E164
+from maskline.core.numbers import DID, E164
 
 _REFERENCES: Final = frozenset({"caller", "callee", "first", "second"})
 """Facts that name a party by its reference, which means nothing outside."""
 
 
-def build_body(event: DomainEvent, facts: DeliveryFacts) -> str:
+class EventFacts(Protocol):
+    """What a body is built from besides the event."""
+
+    @property
+    def auth_id(self) -> str:
+        """Of the account."""
+        ...
+
+    @property
+    def virtual_number(self) -> DID:
+        """Of the session."""
+        ...
+
+    @property
+    def sends_numbers(self) -> bool:
+        """Whether people's numbers are told."""
+        ...
+
+    @property
+    def caller(self) -> E164 | None:
+        """Who called, where the event says."""
+        ...
+
+    @property
+    def callee(self) -> E164 | None:
+        """Who was called."""
+        ...
+
+
+def build_body(event: DomainEvent, facts: EventFacts) -> str:
     """Build the body of an event. People's numbers are in it only if the endpoint asked for them."""
     data: dict[str, EventValue] = {
         "account": facts.auth_id,
