@@ -302,14 +302,10 @@ class Settings(BaseSettings):
         description="DeepCall: HTTP status of errors: 200, or 4xx for one that fits (5xx where we failed).",
     )
     deepcall_success_shape: SuccessShape = Field(
-        SuccessShape.UNION,
-        description="DeepCall: body of a success: union, data, top or mask.",
+        SuccessShape.UNION, description="DeepCall: body of a success: union, data, top or mask."
     )
     deepcall_unset_max: int = Field(
-        1,
-        ge=1,
-        le=UNSET_COUNT_MAX,
-        description="DeepCall: masks that one unset may end or change when it does not name both m1 and m2.",
+        1, ge=1, le=UNSET_COUNT_MAX, description="DeepCall: masks that an unset without both m1 and m2 may end."
     )
     drain_s: int = Field(
         60,
