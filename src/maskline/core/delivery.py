@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
+from .call_report import CallReport
 from .events import DomainEvent, EventKind
 from .masking import CallbackMethod, Role
 from .numbers import DID, E164
@@ -40,7 +41,14 @@ class Dialect(StrEnum):
     """In whose words an event is told."""
 
     PLIVO = "plivo"
+    """A session's callbacks."""
     NATIVE = "native"
+    DEEPCALL = "deepcall"
+    """One report per call, the vendor's push report."""
+
+
+ENDPOINT_DIALECTS: Final = (Dialect.NATIVE, Dialect.DEEPCALL)
+"""What a webhook endpoint can be told in, the default first."""
 
 
 class DeliveryState(StrEnum):
@@ -83,15 +91,21 @@ class WebhookEndpoint:
     created_at: int
     disabled_at: int | None
     """Since when nothing is sent: the receiver said that it is gone."""
+    dialect: Dialect = Dialect.NATIVE
+    """One of `ENDPOINT_DIALECTS`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEndpoint:
-    """What is asked of `create_endpoint`; no kinds means all of them."""
+    """What is asked of `create_endpoint`; no kinds means all of them.
+
+    Reports are of calls and always tell numbers: neither `kinds` nor `sends_numbers` matters to them.
+    """
 
     url: str
     kinds: frozenset[EventKind] = frozenset()
     sends_numbers: bool = False
+    dialect: Dialect = Dialect.NATIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +139,8 @@ class DeliveryFacts:
     callee: E164 | None
     recording_link: RecordingLink | None = None
     """With which a completed recording is had without credentials for a while."""
+    report: CallReport | None = None
+    """Set where a call is reported as a whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +272,19 @@ class TooManyEndpoints:
     """The account has as many endpoints as it may."""
 
 
+class EndpointCheck(StrEnum):
+    """What a receiver of reports answered when it was asked whether it is one."""
+
+    CONFIRMED = "confirmed"
+    """It said the word."""
+    UNREACHABLE = "unreachable"
+    """It may not be called, cannot be reached, or did not answer in time."""
+    WRONG_STATUS = "wrong-status"
+    """Its status was not one of 200 to 299."""
+    WRONG_WORD = "wrong-word"
+    """The word is not in the first kilobytes of its answer."""
+
+
 def choose_receivers(
     event: DomainEvent, callbacks: Callbacks, endpoints: Collection[WebhookEndpoint]
 ) -> tuple[Receiver, ...]:
@@ -263,13 +292,13 @@ def choose_receivers(
     receivers = [
         Receiver(
             key=endpoint.id,
-            dialect=Dialect.NATIVE,
+            dialect=endpoint.dialect,
             endpoint_id=endpoint.id,
             url=endpoint.url,
             method=CallbackMethod.POST,
         )
         for endpoint in endpoints
-        if endpoint.disabled_at is None and (not endpoint.kinds or event.kind in endpoint.kinds)
+        if endpoint.disabled_at is None and _asks_for(endpoint, event)
     ]
     callback = _choose_callback(event, callbacks)
     if callback is not None:
@@ -284,6 +313,26 @@ def choose_receivers(
             )
         )
     return tuple(receivers)
+
+
+def _asks_for(endpoint: WebhookEndpoint, event: DomainEvent) -> bool:
+    if endpoint.dialect is Dialect.DEEPCALL:
+        return completes_call(event)
+    return not endpoint.kinds or event.kind in endpoint.kinds
+
+
+def completes_call(event: DomainEvent) -> bool:
+    """Say whether with this event all is known of a call: its end, and what became of its recording.
+
+    Whichever comes second knows of the other, so that one event of every call says yes.
+    """
+    match event.kind:
+        case EventKind.CALL_FINISHED:
+            return event.facts.get("recording_id") is None
+        case EventKind.RECORDING_COMPLETED | EventKind.RECORDING_FAILED:
+            return event.facts.get("is_call_finished") is True
+        case _:
+            return False
 
 
 def _choose_callback(event: DomainEvent, callbacks: Callbacks) -> tuple[str, CallbackMethod] | None:

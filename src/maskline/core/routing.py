@@ -191,9 +191,13 @@ PinOutcome = PinAccepted | PinWrong | PinLocked
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOrder:
-    """A call the service owes: `first` is called, then `connect.callee`; `connect.caller_role` is first's."""
+    """A call the service owes: `first` is called, then `connect.callee`; `connect.caller_role` is first's.
+
+    `call_id` is the call's already, since whoever asked for it was told.
+    """
 
     id: int
+    call_id: str
     first: E164
     connect: Connect
 

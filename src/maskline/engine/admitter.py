@@ -139,10 +139,11 @@ class Admitter:
         session_id: str | None = None,
         role: Role | None = None,
         is_service_initiated: bool = False,
+        call_id: str | None = None,
     ) -> None:
         now = self._context.clock.now_us()
         refused = RefusedCall(
-            call_id=self._new_id(),
+            call_id=call_id or self._new_id(),
             number=number,
             account_id=account_id,
             session_id=session_id,
@@ -166,7 +167,9 @@ class Admitter:
         if trunk is None or not targets:
             self.record_unplaced(order, Reason.CARRIER_UNREACHABLE)
             return
-        plan = self._plan(connect, order.first, len(targets), is_service_initiated=True)
+        plan = self._plan(
+            connect, order.first, len(targets), is_service_initiated=True, call_id=order.call_id
+        )
         call = self._build(plan, trunk, targets, event=None, channel_count=2)
         if not self._take_channels(call):
             self.record_unplaced(order, Reason.CARRIER_CONGESTED)
@@ -184,6 +187,7 @@ class Admitter:
             session_id=connect.session_id,
             role=connect.caller_role,
             is_service_initiated=True,
+            call_id=order.call_id,
         )
 
     # --- both -----------------------------------------------------------------------------------------------
@@ -195,11 +199,12 @@ class Admitter:
         target_count: int,
         *,
         is_service_initiated: bool = False,
+        call_id: str | None = None,
     ) -> CallPlan:
         dialogue = decision.dialogue if isinstance(decision, AskPin) else None
         payer = decision.dialogue if isinstance(decision, AskPin) else decision
         return CallPlan(
-            call_id=self._new_id(),
+            call_id=call_id or self._new_id(),
             account_id=payer.account_id,
             number=decision.presented if isinstance(decision, Connect) else decision.number,
             caller=caller,

@@ -17,12 +17,13 @@ from .statement import Statement, insert_row
 ORDER_BATCH_SIZE: Final = 50
 """Orders one switch takes at once at most: what it can place within a second or two."""
 
+_CALL_ID_BYTES: Final = 16  # as many as any call's id is made of
 _o: Final = call_order.c
 _s: Final = masking_session.c
 _n: Final = virtual_number.c
 _caller: Final = party.alias("caller")
 _callee: Final = party.alias("callee")
-_INSERT: Final = Statement(insert_row(call_order, "session_id", "role", "created_at"))
+_INSERT: Final = Statement(insert_row(call_order, "session_id", "role", "created_at", "call_id"))
 _HAS_OPEN: Final = Statement(select(_o.id).where(_o.taken_at.is_(None)).limit(1))
 _TAKE: Final = Statement(
     update(call_order)
@@ -37,7 +38,7 @@ _TAKE: Final = Statement(
         )
     )
     .values(taken_at=bindparam("now"), switch_id=bindparam("by"))
-    .returning(_o.id, _o.session_id, _o.role, _o.created_at)
+    .returning(_o.id, _o.session_id, _o.role, _o.created_at, _o.call_id)
 )
 _is_first = bindparam("role") == Role.FIRST.value
 _caller_ref = case((_is_first, _s.first_ref), else_=_s.second_ref)
@@ -74,6 +75,8 @@ class TakenOrder(NamedTuple):
     role: Role
     """Who is called first."""
     created_at: int
+    call_id: str
+    """Of the call it becomes."""
 
 
 class OrderedSession(NamedTuple):
@@ -87,9 +90,11 @@ class OrderedSession(NamedTuple):
     """Whether the number is still the account's."""
 
 
-def insert_order(tx: Tx, session_id: str, role: Role, now: int) -> None:
-    """Order a call of a session, to be placed as soon as a switch takes it."""
-    tx.run(_INSERT, session_id=session_id, role=role.value, created_at=now)
+def insert_order(tx: Tx, session_id: str, role: Role, now: int) -> str:
+    """Order a call of a session, to be placed as soon as a switch takes it; return the id the call will have."""
+    call_id = _draw_call_id(tx)
+    tx.run(_INSERT, session_id=session_id, role=role.value, created_at=now, call_id=call_id)
+    return call_id
 
 
 def has_open_order(tx: Tx) -> bool:
@@ -103,7 +108,8 @@ def take_orders(
     """Take the oldest open orders for a switch, each once, ever; oldest first, no more than `count_max`."""
     rows = tx.rows(_TAKE, by=switch_id, now=now, count_max=min(count_max, ORDER_BATCH_SIZE))
     taken = [
-        TakenOrder(id_, session_id, Role(role), created_at) for id_, session_id, role, created_at in rows
+        TakenOrder(id_, session_id, Role(role), created_at, call_id or _draw_call_id(tx))
+        for id_, session_id, role, created_at, call_id in rows
     ]
     return tuple(sorted(taken))
 
@@ -124,3 +130,7 @@ def load_ordered_session(tx: Tx, order: TakenOrder) -> OrderedSession:
         trunk_id=trunk_id,
         is_leased=removed_at is None and lease_account_id == account_id,
     )
+
+
+def _draw_call_id(tx: Tx) -> str:
+    return tx.random_bytes(_CALL_ID_BYTES).hex()

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Select, and_, bindparam, case, func, literal_column, not_, or_, select, update
 
+from maskline.core.call_report import CallReport
 from maskline.core.delivery import (
     ORDER_WAIT_S,
     DeliveryFacts,
@@ -22,6 +23,7 @@ from maskline.core.masking import MICROSECONDS, CallbackMethod
 from maskline.core.numbers import DID, E164
 from maskline.core.secret import Secret
 
+from .call_reports import load_call_report
 from .engine import Row, Tx
 from .keys import SealError
 from .outbox import decode_facts
@@ -355,9 +357,14 @@ def _load_leased(tx: Tx, id_: int, worker_id: str, lease_until: int) -> LeasedDe
     row = tx.row(_SELECT_LEASED, id=id_)
     assert row is not None, "leased in this transaction"
     message_id, receiver, dialect, url, method, attempt_count, created_at, give_up_at = row[:8]
-    if dialect == Dialect.NATIVE and (row[21] is None or row[22] is not None):
+    if dialect != Dialect.PLIVO and (row[21] is None or row[22] is not None):
         return "endpoint-disabled"
     event = _event(row[8:16])
+    report = None
+    if dialect == Dialect.DEEPCALL:
+        report = None if event.call_id is None else load_call_report(tx, event.call_id)
+        if report is None:
+            return "no-call-record"
     return LeasedDelivery(
         id=id_,
         message_id=message_id,
@@ -371,7 +378,7 @@ def _load_leased(tx: Tx, id_: int, worker_id: str, lease_until: int) -> LeasedDe
         created_at=created_at,
         give_up_at=give_up_at,
         event=event,
-        facts=_facts(tx, event, row[16:]),
+        facts=_facts(tx, event, row[16:], report),
     )
 
 
@@ -389,7 +396,7 @@ def _event(row: Row) -> DomainEvent:
     )
 
 
-def _facts(tx: Tx, event: DomainEvent, row: Row) -> DeliveryFacts:
+def _facts(tx: Tx, event: DomainEvent, row: Row, report: CallReport | None) -> DeliveryFacts:
     (
         auth_id,
         token_sealed,
@@ -419,6 +426,7 @@ def _facts(tx: Tx, event: DomainEvent, row: Row) -> DeliveryFacts:
         has_first=first is not None,
         caller=_number(tx, event, "caller"),
         callee=_number(tx, event, "callee"),
+        report=report,
     )
 
 

@@ -181,6 +181,9 @@ _FAIL: Final = Statement(
     .returning(*COLUMNS)
 )
 _SELECT_ONE: Final = Statement(select(*COLUMNS).where(HAS_ID))
+_SELECT_UNSETTLED: Final = Statement(
+    select(_r.id).where(HAS_ID, or_(_is_capturing, _is_captured)).with_for_update()
+)
 _NAME_KEYS: Final = tuple(f"name_{index}" for index in range(NAMES_ASKED_MAX))
 _SELECT_STATES: Final = Statement(
     select(_r.id, _r.state).where(_r.id.in_([bindparam(key) for key in _NAME_KEYS]))
@@ -194,6 +197,8 @@ class CallParties:
 
     switch_id: str
     facts: dict[str, EventValue]
+    is_finished: bool
+    """Whether the call has its record."""
 
 
 def load_call_parties(tx: Tx, call_id: str) -> CallParties:
@@ -202,8 +207,12 @@ def load_call_parties(tx: Tx, call_id: str) -> CallParties:
     if row is None:
         found = tx.row(_SELECT_RECORD, call_id=call_id)
         row = ("", None, None, None) if found is None else ("", *found)
+        is_finished = found is not None
+    else:
+        is_finished = False
     switch_id, caller_ref, callee_ref, role = row
-    return CallParties(switch_id=switch_id, facts={"caller": caller_ref, "callee": callee_ref, "role": role})
+    facts: dict[str, EventValue] = {"caller": caller_ref, "callee": callee_ref, "role": role}
+    return CallParties(switch_id=switch_id, facts=facts, is_finished=is_finished)
 
 
 def insert_recording(
@@ -267,6 +276,11 @@ def mark_lost_captured(tx: Tx, switch_id: str, lapsed_before: int, now: int) -> 
     return tx.run(
         _MARK_LOST, switch_id_=switch_id, lapsed_before=lapsed_before, ended_at_=now, is_interrupted_=True
     )
+
+
+def is_unsettled(tx: Tx, recording_id: str) -> bool:
+    """Say whether it is still to be told what became of a recording; waits for whoever settles it just now."""
+    return tx.row(_SELECT_UNSETTLED, id_=recording_id) is not None
 
 
 def take_captured(tx: Tx, switch_id: str, now: int, lease_until: int) -> Recording | None:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, PrimaryKeyConstraint, String, Table
 
-from .schema_base import ID, INSTANT, REF, index_while, metadata
+from .schema_base import CALL_ID, ID, INSTANT, REF, index_while, metadata
 
 pin_try = Table(
     "pin_try",
@@ -33,6 +33,7 @@ call_order = Table(
     Column("created_at", INSTANT, nullable=False),
     Column("taken_at", INSTANT),
     Column("switch_id", String(64)),  # who took it
+    Column("call_id", CALL_ID),  # of the call it becomes; NULL in orders older than this column
     CheckConstraint("role IN ('first', 'second')", name="role"),
     CheckConstraint("(taken_at IS NULL) = (switch_id IS NULL)", name="taken"),
 )

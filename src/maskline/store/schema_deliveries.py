@@ -29,6 +29,7 @@ webhook_endpoint = Table(
     Column("created_at", INSTANT, nullable=False),
     Column("disabled_at", INSTANT),  # the receiver answered 410
     Column("removed_at", INSTANT),  # kept for its deliveries
+    Column("dialect", String(16), nullable=False, server_default="native"),
     CheckConstraint("slot BETWEEN 1 AND 10", name="slot"),
     CheckConstraint("(removed_at IS NULL) = (secret_sealed IS NOT NULL)", name="removed"),
 )
@@ -64,7 +65,7 @@ delivery = Table(
     Column("last_error", String(64)),
     # One event reaches one receiver once, however many workers publish it.
     UniqueConstraint("event_id", "receiver"),
-    CheckConstraint("(dialect = 'native') = (endpoint_id IS NOT NULL)", name="endpoint"),
+    CheckConstraint("(dialect = 'plivo') = (endpoint_id IS NULL)", name="endpoint"),
     CheckConstraint("state IN ('pending', 'leased', 'delivered', 'dead', 'cancelled')", name="state"),
     CheckConstraint("(state = 'leased') = (lease_until IS NOT NULL)", name="lease"),
     CheckConstraint("(lease_until IS NULL) = (leased_by IS NULL)", name="leased_by"),

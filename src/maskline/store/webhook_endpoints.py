@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import bindparam, literal_column, select, update
 
-from maskline.core.delivery import ENDPOINT_COUNT_MAX, WebhookEndpoint
+from maskline.core.delivery import ENDPOINT_COUNT_MAX, Dialect, WebhookEndpoint
 from maskline.core.events import EventKind
 from maskline.core.secret import Secret
 
@@ -26,10 +26,20 @@ _INSERT: Final = Statement(
         "sends_numbers",
         "secret_sealed",
         "created_at",
+        "dialect",
     ).on_conflict_do_nothing()
 )
 _SELECT: Final = (
-    select(_e.id, _e.account_id, _e.url, _e.kinds, _e.sends_numbers, _e.created_at, _e.disabled_at)
+    select(
+        _e.id,
+        _e.account_id,
+        _e.url,
+        _e.kinds,
+        _e.sends_numbers,
+        _e.created_at,
+        _e.disabled_at,
+        _e.dialect,
+    )
     .where(_e.account_id == bindparam("account_id"), _e.removed_at.is_(None))
     .order_by(_e.created_at, _e.slot)
     .limit(ENDPOINT_COUNT_MAX)
@@ -85,6 +95,7 @@ def insert_endpoint(tx: Tx, endpoint: WebhookEndpoint, secret: Secret) -> bool:
             sends_numbers=endpoint.sends_numbers,
             secret_sealed=tx.keys.seal(secret.reveal(), secret_place(endpoint.id)),
             created_at=endpoint.created_at,
+            dialect=endpoint.dialect.value,
         )
         if count:  # else somebody took the slot at this moment
             return True
@@ -117,7 +128,7 @@ def update_flag(tx: Tx, account_id: int) -> None:
 
 
 def _endpoint(row: Row) -> WebhookEndpoint:
-    id_, account_id, url, kinds, sends_numbers, created_at, disabled_at = row
+    id_, account_id, url, kinds, sends_numbers, created_at, disabled_at, dialect = row
     return WebhookEndpoint(
         id=id_,
         account_id=account_id,
@@ -126,4 +137,5 @@ def _endpoint(row: Row) -> WebhookEndpoint:
         sends_numbers=bool(sends_numbers),
         created_at=created_at,
         disabled_at=disabled_at,
+        dialect=Dialect(dialect),
     )

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from maskline.core.delivery import Dialect, LeasedDelivery
 from maskline.core.masking import MICROSECONDS, CallbackMethod
 
-from . import native, plivo
+from . import deepcall, native, plivo
 from .signatures import render_nonce, sign_plivo_v2, sign_plivo_v3, sign_standard
 from .target import CallbackTarget, parse_callback_target
 
@@ -38,7 +38,10 @@ def build_request(delivery: LeasedDelivery, *, public_url: str, random: bytes, n
         case Dialect.PLIVO:
             return _build_plivo(delivery, public_url, random)
         case Dialect.NATIVE:
-            return _build_native(delivery, now)
+            return _build_for_endpoint(delivery, native.build_body(delivery.event, delivery.facts), now)
+        case Dialect.DEEPCALL:
+            report = deepcall.build_body(delivery.event, delivery.facts, public_url=public_url)
+            return _build_for_endpoint(delivery, report, now)
 
 
 def _build_plivo(delivery: LeasedDelivery, public_url: str, random: bytes) -> WebhookRequest:
@@ -65,10 +68,10 @@ def _build_plivo(delivery: LeasedDelivery, public_url: str, random: bytes) -> We
     )
 
 
-def _build_native(delivery: LeasedDelivery, now: int) -> WebhookRequest:
+def _build_for_endpoint(delivery: LeasedDelivery, body: str, now: int) -> WebhookRequest:
+    """Sign as the standard has it, in whatever words the body is: who does not look for signatures ignores them."""
     # What follows a # in an endpoint's URL is nothing of ours: only callbacks say something there.
     target = CallbackTarget(url=delivery.url.partition("#")[0])
-    body = native.build_body(delivery.event, delivery.facts)
     at_s = now // MICROSECONDS
     secret = delivery.facts.endpoint_secret
     assert secret is not None, "an endpoint without a secret leases nothing"

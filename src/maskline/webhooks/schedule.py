@@ -62,7 +62,7 @@ def decide_attempt(
             status=status,
             error=None,
         )
-    is_gone = status == _GONE and delivery.dialect is Dialect.NATIVE
+    is_gone = status == _GONE and delivery.dialect is not Dialect.PLIVO
     retry_at = None if is_gone else _retry_at(delivery, target, outcome, now=now, chance=chance)
     return FinishedAttempt(
         delivery=delivery,

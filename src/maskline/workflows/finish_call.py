@@ -28,10 +28,13 @@ def finish_call(tx: Tx, finished: CallRecord, now: int) -> None:
         },
     )
     calls.delete_live_call(tx, finished.call_id)
-    if finished.recording_id is not None:
-        recordings.mark_captured(tx, finished.recording_id, finished.ended_at)
+    recording_id = finished.recording_id
+    if recording_id is not None:
+        recordings.mark_captured(tx, recording_id, finished.ended_at)
     if not is_new or finished.session_id is None or finished.account_id is None:
         return
+    if recording_id is not None and not recordings.is_unsettled(tx, recording_id):
+        recording_id = None  # it was given up before the call ended
     sequence = calls.insert_interaction(tx, finished)
     termination = finished.termination
     outbox.insert_event(
@@ -52,5 +55,6 @@ def finish_call(tx: Tx, finished: CallRecord, now: int) -> None:
             "bridged_at": finished.bridged_at,
             "caller_leg_s": finished.caller_leg_s,
             "callee_leg_s": finished.callee_leg_s,
+            "recording_id": recording_id,
         },
     )

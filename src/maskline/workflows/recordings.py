@@ -58,7 +58,12 @@ def fail_recording(tx: Tx, recording: str | NewRecording, failure: RecordingFail
     if isinstance(recording, NewRecording):
         parties = rows.load_call_parties(tx, recording.call_id)
         if rows.insert_recording(tx, recording, parties.switch_id, failure=failure, now=now):
-            facts = {**parties.facts, "started_at": recording.started_at, "failure": failure.value}
+            facts = {
+                **parties.facts,
+                "started_at": recording.started_at,
+                "failure": failure.value,
+                "is_call_finished": parties.is_finished,
+            }
             _tell(tx, EventKind.RECORDING_FAILED, recording, occurred_at=now, facts=facts)
             return True
         recording = recording.id
@@ -195,11 +200,12 @@ def load_recording_states(tx: Tx, recording_ids: tuple[str, ...]) -> dict[str, R
 
 
 def _facts(tx: Tx, recording: Recording) -> dict[str, EventValue]:
-    parties = rows.load_call_parties(tx, recording.call_id).facts
+    parties = rows.load_call_parties(tx, recording.call_id)
     facts: dict[str, EventValue] = {
-        **parties,
+        **parties.facts,
         "started_at": recording.started_at,
         "ended_at": recording.ended_at,
+        "is_call_finished": parties.is_finished,
     }
     if recording.state is RecordingState.COMPLETED:
         assert recording.duration_ms is not None, "the table checks it"

@@ -51,12 +51,12 @@ def _build_order(taken: TakenOrder, it: OrderedSession, now: int) -> CallOrder |
     if it.caller is None or facts.callee is None:
         return Reason.NO_COUNTERPART
     connect = build_connect(facts, facts.callee, it.number, it.trunk_id, PinStanding.OFF)
-    return CallOrder(id=taken.id, first=it.caller, connect=connect)
+    return CallOrder(id=taken.id, call_id=taken.call_id, first=it.caller, connect=connect)
 
 
 def _record_dropped(tx: Tx, it: OrderedSession, taken: TakenOrder, reason: Reason, now: int) -> None:
     refused = RefusedCall(
-        call_id=tx.random_bytes(16).hex(),
+        call_id=taken.call_id,
         number=it.number,
         account_id=it.facts.account_id,
         session_id=taken.session_id,

@@ -5,6 +5,7 @@ import uuid
 from typing import Final
 
 from maskline.core.delivery import (
+    Dialect,
     EndpointCreated,
     EndpointURLRefused,
     NewEndpoint,
@@ -36,9 +37,10 @@ def create_endpoint(
         account_id=account_id,
         url=new.url,
         kinds=new.kinds,
-        sends_numbers=new.sends_numbers,
+        sends_numbers=new.sends_numbers or new.dialect is Dialect.DEEPCALL,
         created_at=now,
         disabled_at=None,
+        dialect=new.dialect,
     )
     secret = Secret(SECRET_PREFIX + base64.b64encode(tx.random_bytes(_SECRET_LENGTH)).decode())
     if not rows.insert_endpoint(tx, endpoint, secret):
