@@ -54,8 +54,10 @@ class Keys:
     """
 
     __slots__ = (
+        "_api_key_key",
         "_cipher_by_id",
         "_current_id",
+        "_idempotency_key",
         "_link_key",
         "_pin_key",
         "_random_bytes",
@@ -79,6 +81,8 @@ class Keys:
         self._ref_by_identity: dict[str, PartyRef] = {}
         self._pin_key = _derive(ref_key, b"pin")
         self._link_key = _derive(ref_key, b"recording link")
+        self._api_key_key = _derive(ref_key, b"api key")
+        self._idempotency_key = _derive(ref_key, b"idempotency key")
         self._ssid_key = _derive(ref_key, b"deepcall ssid")
         self._random_bytes = random_bytes
         self.check_value = hmac.digest(_derive(ref_key, b"check"), b"maskline", "sha256").hex()
@@ -108,6 +112,14 @@ class Keys:
     def ssid_hash(self, ssid: str) -> str:
         """Return the keyed hash under which a DeepCall ssid is found: 64 hex digits."""
         return hmac.digest(self._ssid_key, ssid.encode(errors="surrogatepass"), "sha256").hex()
+
+    def api_key_hash(self, secret: str) -> str:
+        """Return the keyed hash under which an API key's secret is kept: 64 hex digits."""
+        return hmac.digest(self._api_key_key, secret.encode(errors="surrogatepass"), "sha256").hex()
+
+    def idempotency_hash(self, content: bytes) -> str:
+        """Return the keyed hash of an idempotency key, or of a request sent with one: 64 hex digits."""
+        return hmac.digest(self._idempotency_key, content, "sha256").hex()
 
     def seal(self, text: str, place: str) -> bytes:
         """Encrypt `text` so that it can be read back only at `place` (`table.column:row`)."""

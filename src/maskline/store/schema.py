@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from . import (
+    schema_api_keys,  # noqa: F401  # registers its tables
     schema_call_flow,  # noqa: F401  # registers its tables
     schema_deepcall,  # noqa: F401  # registers its tables
     schema_deliveries,  # noqa: F401  # registers its tables
@@ -219,10 +220,12 @@ masking_session = Table(
     CheckConstraint("cooloff_s >= 0", name="cooloff"),
     CheckConstraint("kind IN ('pair', 'one-party', 'group')", name="kind"),
     CheckConstraint("kind = 'group' OR first_ref IS NOT NULL OR second_ref IS NOT NULL", name="parties"),
-    Index("ix_masking_session_account_id_created_at", "account_id", "created_at"),
+    # Both answer lists alone; they grow at their ends, so that their width costs creations little.
+    Index("ix_masking_session_listing", "account_id", "created_at", "id", "end_at", "subaccount_id"),
+    Index("ix_masking_session_ending", "account_id", "end_at", "created_at", "id", "subaccount_id"),
     Index("ix_masking_session_account_id_first_ref", "account_id", "first_ref", "created_at"),
     Index("ix_masking_session_account_id_second_ref", "account_id", "second_ref", "created_at"),
-    Index("ix_masking_session_virtual_number_id", "virtual_number_id", "created_at"),
+    Index("ix_masking_session_virtual_number_id", "virtual_number_id", "account_id", "created_at"),
     Index("ix_masking_session_account_id_pair_key", "account_id", "pair_key", "created_at"),
 )
 unique_while(
@@ -230,6 +233,13 @@ unique_while(
     "released_at IS NULL",
     masking_session.c.account_id,
     masking_session.c.pair_key,
+)
+index_while(
+    "ix_masking_session_reference",
+    "reference IS NOT NULL",
+    masking_session.c.account_id,
+    masking_session.c.reference,
+    masking_session.c.created_at,
 )
 index_while("ix_masking_session_open_end", "ended_at IS NULL", masking_session.c.end_at)
 
