@@ -6,17 +6,15 @@ Source: Plivo voice API, recording pages (2024); fields and types of the officia
 """
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
+from maskline.api.audio import send_audio
 from maskline.api.plivo import errors, fields, listing
 from maskline.api.plivo.kernel import PREFIX, PlivoAPI, PlivoRoute
-from maskline.api.ranges import Part, Unsatisfiable, Whole, choose_range
 from maskline.clock import to_datetime
 from maskline.core.call_record import Side, leg_id
 from maskline.core.inventory import Account
@@ -34,7 +32,6 @@ from maskline.recordings.links import build_audio_path, build_resource_path
 from maskline.recordings.storage import RecordingStorage
 from maskline.workflows import recordings as work
 
-_MEDIA_TYPE: Final = {RecordFormat.MP3: "audio/mpeg", RecordFormat.WAV: "audio/wav"}
 _FORMATS: Final = frozenset(format_.value for format_ in RecordFormat)
 _EXPIRES: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
 _SIGNATURE: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -102,7 +99,7 @@ class RecordingAPI:
             recording = await self._load(account, name)
             return self._api.reply(200, self._render(recording, request.path_params["auth_id"]))
         recording = await self._load_audio(request, stem, suffix)
-        return await self._send(request, recording)
+        return await send_audio(request, recording, self._storage)
 
     async def delete(self, request: Request) -> Response:
         """DELETE Recording/{id}/."""
@@ -149,39 +146,6 @@ class RecordingAPI:
                 raise errors.PlivoError(404, errors.NOT_FOUND)
             case LinkRefused():
                 raise errors.PlivoError(401, errors.NOT_AUTHENTICATED)
-
-    async def _send(self, request: Request, recording: Recording) -> Response:
-        """The file, or the part of it that was asked for; it begins to be read before anything is answered."""
-        assert recording.size_bytes is not None, "known of all that are completed"
-        size = recording.size_bytes
-        etag = f'"{recording.id}-{size}"'
-        headers = {
-            "Accept-Ranges": "bytes",
-            "Cache-Control": "private, no-store",
-            "Content-Disposition": f'inline; filename="{render_recording_uuid(recording.id)}.{recording.format.value}"',
-            "ETag": etag,
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-        }
-        wanted = choose_range(
-            request.headers.get("range"), request.headers.get("if-range"), etag=etag, size=size
-        )
-        match wanted:
-            case Unsatisfiable():
-                unsent = {**headers, "Content-Range": f"bytes */{size}"}
-                return Response(status_code=416, headers=unsent)
-            case Whole():
-                status, first, count = 200, 0, size
-            case Part(first=first, byte_count=count):
-                status = 206
-                headers["Content-Range"] = f"bytes {first}-{first + count - 1}/{size}"
-        headers["Content-Length"] = str(count)
-        media_type = _MEDIA_TYPE[recording.format]
-        if request.method == "HEAD":
-            return Response(status_code=status, headers=headers, media_type=media_type)
-        chunks = self._storage.read(recording.storage_key, first, count)
-        head = await anext(chunks, b"")
-        return StreamingResponse(_chain(head, chunks), status, headers, media_type)
 
     def _render(self, recording: Recording, auth_id: str) -> dict[str, object]:
         """The recording object, its keys in the vendor's order; numbers are not told: the session has them."""
@@ -251,14 +215,6 @@ def _parse_link(request: Request, stem: str, suffix: str) -> RecordingLink | Non
         expires_s=int(expires),
         signature=signature,
     )
-
-
-async def _chain(head: bytes, rest: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
-    """All chunks; the file is let go of also when the listener leaves."""
-    async with aclosing(rest):
-        yield head
-        async for chunk in rest:
-            yield chunk
 
 
 def _render_time(instant: int | None) -> str:
