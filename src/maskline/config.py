@@ -305,7 +305,7 @@ class Settings(BaseSettings):
         SuccessShape.UNION, description="DeepCall: body of a success: union, data, top or mask."
     )
     deepcall_unset_max: int = Field(
-        1, ge=1, le=UNSET_COUNT_MAX, description="DeepCall: masks that an unset without both m1 and m2 may end."
+        1, ge=1, le=UNSET_COUNT_MAX, description="DeepCall: masks that an unset without m1 and m2 may end."
     )
     drain_s: int = Field(
         60,

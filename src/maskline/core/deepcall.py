@@ -5,6 +5,8 @@ from enum import StrEnum
 from typing import Final
 
 from .inventory import Account
+from .masking import MaskingSession
+from .numbers import DID, E164
 from .secret import Secret
 
 SSID_DAYS_DEFAULT: Final = 365
@@ -102,3 +104,39 @@ class DeepCallCaller:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TooManySsids:
     """The account has `SSID_COUNT_MAX` ssids that still work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskChoice:
+    """Which live masks an unset means: those that meet all that is given; at least one thing is.
+
+    `m1` and `m2` together are a pair, whoever was named first; one alone is sought on its own side. `masks` are one
+    or two readings of a virtual number.
+    """
+
+    m1: E164 | None = None
+    m2: E164 | None = None
+    masks: tuple[DID, ...] = ()
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether both parties are named."""
+        return self.m1 is not None and self.m2 is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasksUnset:
+    """Masks were ended, or given another end (`is_moved`). Newest first, at least one."""
+
+    sessions: tuple[MaskingSession, ...]
+    is_moved: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoSuchMask:
+    """No live mask of the account is meant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooManyMasks:
+    """More masks are meant than may be ended at once; nothing was changed."""

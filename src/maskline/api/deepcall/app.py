@@ -69,6 +69,7 @@ def create_deepcall_route(kernel: DeepCallKernel) -> DeepCallRoute:
     masking = MaskingAPI(kernel)
     for prefix in PREFIXES:
         operations.add(f"{prefix}/Masking/set", ["POST"], kernel.endpoint("set", masking.set))
+        operations.add(f"{prefix}/Masking/unset", ["POST"], kernel.endpoint("unset", masking.unset))
     return DeepCallRoute(kernel, operations)
 
 

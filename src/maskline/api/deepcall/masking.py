@@ -7,7 +7,7 @@ from maskline.api.deepcall.body import Fields, read_fields
 from maskline.api.deepcall.errors import Code, DeepCallError
 from maskline.api.deepcall.kernel import DeepCallKernel
 from maskline.core.allocation import PoolExhausted
-from maskline.core.deepcall import SuccessShape
+from maskline.core.deepcall import MaskChoice, MasksUnset, NoSuchMask, SuccessShape, TooManyMasks
 from maskline.core.inventory import Account
 from maskline.core.masking import (
     MaskingSession,
@@ -21,8 +21,11 @@ from maskline.core.numbers import E164
 from maskline.store.engine import StoreConflictError
 from maskline.store.thread import StoreOverloadedError
 from maskline.workflows.create_masking_session import create_masking_session
+from maskline.workflows.deepcall_unset import unset_masks
 
 SET_MESSAGE = "Masking set successfully"
+UNSET_MESSAGE = "Masking unset successfully"
+MOVED_MESSAGE = "Masking expiry changed successfully"
 
 
 class MaskingAPI:
@@ -50,6 +53,33 @@ class MaskingAPI:
                 raise DeepCallError(Code.POOL_EXHAUSTED)
             case PartyIsVirtual(role=role):
                 raise errors.not_a_phone_number("m1" if role is Role.FIRST else "m2")
+
+    async def unset(self, request: Request) -> Response:
+        """POST Masking/unset: end masks, or move their end."""
+        fields = await read_fields(request)
+        account = await self._kernel.authenticate(fields)
+        now = self._kernel.clock.now()
+        choice = _read_choice(fields, account)
+        ends_at = values.read_end(fields, now=now, timezone=account.timezone)
+        try:
+            outcome = await self._kernel.store.write(
+                unset_masks,
+                account,
+                choice,
+                ends_at=ends_at,
+                count_max=self._kernel.settings.unset_count_max,
+                now=now,
+            )
+        except (StoreConflictError, StoreOverloadedError):
+            raise DeepCallError(Code.NOT_INSERTED) from None
+        match outcome:
+            case MasksUnset(sessions=sessions, is_moved=is_moved):
+                data = {**render_mask(sessions[0], account), "count": len(sessions)}
+                return self._reply(request, MOVED_MESSAGE if is_moved else UNSET_MESSAGE, data)
+            case NoSuchMask():
+                raise errors.invalid("there is no such live masking")
+            case TooManyMasks():
+                raise errors.invalid("more than one masking is meant; give both m1 and m2")
 
     def _build_new(self, fields: Fields, account: Account, now: int) -> NewMaskingSession:
         """Translate a set. Raises DeepCallError: 1000, 1501, 1502."""
@@ -99,6 +129,20 @@ def render_mask(session: MaskingSession, account: Account) -> dict[str, object]:
         "eventId": session.reference,
         "expiry_time": values.render_time(session.ends_at, account.timezone),
     }
+
+
+def _read_choice(fields: Fields, account: Account) -> MaskChoice:
+    """Which masks are meant. Raises DeepCallError: 1000, 1501."""
+    choice = MaskChoice(
+        m1=values.read_phone(fields, "m1", account.country),
+        m2=values.read_phone(fields, "m2", account.country),
+        masks=values.read_mask(fields, account.country),
+    )
+    if choice == MaskChoice():
+        raise errors.missing("m1, m2 or mask")
+    if choice.is_pair and choice.m1 == choice.m2:
+        raise DeepCallError(Code.SAME_PARTY)
+    return choice
 
 
 def _read_party(fields: Fields, name: str, account: Account) -> E164:

@@ -10,7 +10,7 @@ from maskline.api.deepcall.errors import Code, DeepCallError
 from maskline.clock import from_datetime, to_datetime
 from maskline.core.deepcall import EXPIRY_MINUTES_MAX
 from maskline.core.masking import MICROSECONDS
-from maskline.core.numbers import E164, parse_number
+from maskline.core.numbers import DID, E164, parse_number
 
 EVENT_ID_LENGTH_MAX = 200  # what a session's reference holds
 TEXT_LENGTH_MAX = 256  # of anything else; the longest, an ssid, has 48 characters
@@ -19,6 +19,7 @@ EXPIRY_US_MAX = EXPIRY_MINUTES_MAX * MINUTE_US
 EPOCH_MS_MIN = 10**11  # in seconds that is the year 5138, in milliseconds 1973: nobody means either
 INTEGER_MAX = 10**15  # minutes, seconds or milliseconds beyond any end that could be asked for
 
+_MASK = re.compile(r"\+?([0-9]{2,15})", re.ASCII)
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
 # A form turns the plus of an offset into a blank.
 _TIME = re.compile(
@@ -60,6 +61,20 @@ def parse_phone(text: str, country: str) -> E164 | None:
     return parse_number(text, country=country) or parse_number(
         text, country=country, is_country_code_first=True
     )
+
+
+def read_mask(fields: Fields, country: str) -> tuple[DID, ...]:
+    """A virtual number as we answer it, or as a national number; () when not given. Raises DeepCallError 1000."""
+    value = fields.get("mask")
+    if value is None:
+        return ()
+    text = value if isinstance(value, str) else _number_text(value)
+    found = None if text is None else _MASK.fullmatch(text.strip())
+    if text is None or found is None:
+        raise errors.not_a_phone_number("mask")
+    as_answered = DID("+" + found[1])
+    national = parse_number(text, country=country)
+    return (as_answered,) if national is None else (as_answered, DID(national.reveal()))
 
 
 def read_event_id(fields: Fields) -> str | None:
