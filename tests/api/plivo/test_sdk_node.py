@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 from tests.api.faults import Fault, Trouble
-from tests.api.plivo.sdk_cases import CREATE, FILTERS, Ground, new_subaccount
+from tests.api.plivo.sdk_cases import CREATE, FILTERS, UPDATE, Ground, new_subaccount
 from tests.api.plivo.shelf import Shelf
 from tests.api.service import PAIR, Service, Tenant
 from tests.webhooks.node_sdk import ask_node
@@ -38,6 +38,9 @@ def documented(name: str) -> str:
     if axis in ("created_time", "expiry_time", "duration"):
         return camel(axis) + _COMPARISONS[comparison]
     return camel(axis)
+
+
+NOBODY: Final = "8dd7b81f-1cdc-4e5c-9999-123456789012"
 
 
 @dataclass
@@ -140,6 +143,31 @@ def test_life_of_a_session(node: Node, tenant: Tenant) -> None:
         assert it.headers["content-type"] == "application/json"
 
 
+def test_update_takes_every_parameter(node: Node, tenant: Tenant) -> None:
+    """By its documented name; the client sends the session's id in the body, and no final slash."""
+    node.create(tenant)
+    for case in UPDATE:
+        node.step(tenant, "updateMaskingSession", made(0), {camel(case.name): case.value})
+    node.step(tenant, "updateMaskingSession", made(0), {})
+    node.step(tenant, "updateMaskingSession", NOBODY, {"ringTimeout": 30})
+    node.step(tenant, "deleteMaskingSession", made(0))
+    node.step(tenant, "updateMaskingSession", made(0), {"ringTimeout": 30})
+    created, *updates, unchanged, unknown, _, expired = node.run()
+    shown = {
+        case.name: {name: outcome["value"]["session"][_read(name)] for name in case.shown}
+        for case, outcome in zip(UPDATE, updates, strict=True)
+    }
+    assert shown == {case.name: case.shown for case in UPDATE}
+    assert unchanged["value"]["message"] == "Session updated"
+    assert unchanged["value"]["session"] == updates[-1]["value"]["session"]
+    assert (unknown["error"]["status"], unknown["error"]["message"]) == (404, errors.NOT_FOUND)
+    assert (expired["error"]["status"], expired["error"]["message"]) == (400, errors.SESSION_EXPIRED)
+    session_uuid = created["value"]["sessionUuid"]
+    seen = node.service.faults.seen[1]
+    assert seen.target == f"{tenant.path}/Masking/Session/{session_uuid}"
+    assert seen.json == {"session_expiry": 900, "session_uuid": session_uuid}
+
+
 def test_documented_options_that_are_not_the_vendors_names(node: Node, tenant: Tenant) -> None:
     """`subAccount` and `geoMatch` go out as `sub_account` and `geo_match`, and are understood."""
     sub = new_subaccount(tenant)
@@ -200,9 +228,6 @@ def test_list_takes_names_typed_by_hand(node: Node, ground: Ground) -> None:
     assert found == ["B", "B", "CB", "A", "C"]
     targets = [it.target for it in node.service.faults.seen]
     assert "created_time_gte=" in targets[2]
-
-
-NOBODY = "8dd7b81f-1cdc-4e5c-9999-123456789012"
 
 
 def test_refusals_are_errors_with_their_text(node: Node, tenant: Tenant) -> None:
