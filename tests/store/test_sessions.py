@@ -1,25 +1,6 @@
 from tests.world import World
 
-from maskline.core.masking import SessionFilter, SessionStatus, Span
 from maskline.store import sessions
-
-
-def test_every_combination_of_filters_is_a_statement(world: World) -> None:
-    """All filters at once still compile and find their session."""
-    session = world.create(1, 2)
-    wanted = SessionFilter(
-        first=session.first,
-        second=session.second,
-        virtual_number=session.virtual_number,
-        status=SessionStatus.ACTIVE,
-        created_at=Span(from_=world.now, until=world.now + 1),
-        ends_at=Span(from_=session.ends_at, until=session.ends_at + 1),
-        duration_s=Span(from_=1800, until=1801),
-        limit=1,
-        offset=0,
-    )
-    page = world.store.read(sessions.load_session_page, world.account.id, wanted, world.now)
-    assert page.sessions == (session,)
 
 
 def test_lock_says_whether_the_window_is_open(world: World) -> None:

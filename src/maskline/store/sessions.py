@@ -1,15 +1,13 @@
-"""Read masking sessions, one by one and in pages."""
+"""Read masking sessions and lock them."""
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
+from sqlalchemy import Select, and_, bindparam, func, select
 
 from maskline.core.call_record import leg_status
 from maskline.core.masking import (
     LIST_LIMIT_MAX,
-    MICROSECONDS,
     CallbackMethod,
     Interaction,
     InteractionKind,
@@ -19,8 +17,6 @@ from maskline.core.masking import (
     RecordFormat,
     Role,
     SessionEndCause,
-    SessionFilter,
-    SessionPage,
 )
 from maskline.core.numbers import DID, E164
 from maskline.core.secret import Secret
@@ -31,7 +27,6 @@ from .schema import (
     binding,
     call_record,
     interaction,
-    live_call,
     masking_session,
     party,
     subaccount,
@@ -89,7 +84,7 @@ _OWN: Final = (
     "reference",
 )
 _COLUMNS: Final = (*_OWN, "number", "subaccount_auth_id", "first_sealed", "second_sealed")
-_SELECT: Final[Select[Any]] = (
+SELECT_SESSIONS: Final[Select[Any]] = (
     select(
         *(_s[name] for name in _OWN),
         virtual_number.c.number,
@@ -103,7 +98,7 @@ _SELECT: Final[Select[Any]] = (
     .outerjoin(_second, and_(_second.c.account_id == _s.account_id, _second.c.ref == _s.second_ref))
 )
 _SELECT_ONE: Final = Statement(
-    _SELECT.where(_s.id == bindparam("id"), _s.account_id == bindparam("account_id"))
+    SELECT_SESSIONS.where(_s.id == bindparam("id"), _s.account_id == bindparam("account_id"))
 )
 _PAGE_KEYS: Final = tuple(f"id_{index}" for index in range(LIST_LIMIT_MAX))
 _SELECT_INTERACTIONS: Final = Statement(
@@ -162,31 +157,6 @@ _LOCK_ONE: Final = Statement(
     .with_for_update(of=masking_session)
 )
 
-_IS_IN_CALL: Final = (
-    select(live_call.c.call_id)
-    .where(live_call.c.busy_session_id == _s.id)
-    .correlate(masking_session)
-    .exists()
-)
-_DURATION: Final = _s.end_at - _s.created_at
-SPAN_S_MAX: Final = 10**12
-"""Seconds that a filter may name, some 30,000 years either way."""
-_CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
-    "first_ref": _s.first_ref == bindparam("first_ref"),
-    "second_ref": _s.second_ref == bindparam("second_ref"),
-    "number": virtual_number.c.number == bindparam("number"),
-    "subaccount_id": _s.subaccount_id == bindparam("subaccount_id"),
-    "active": _s.end_at > bindparam("now"),
-    "expired": _s.end_at <= bindparam("now"),
-    "in-progress": and_(_s.end_at > bindparam("now"), _IS_IN_CALL),
-    "created_from": _s.created_at >= bindparam("created_from"),
-    "created_until": _s.created_at < bindparam("created_until"),
-    "end_from": _s.end_at >= bindparam("end_from"),
-    "end_until": _s.end_at < bindparam("end_until"),
-    "duration_from": bindparam("duration_from") <= _DURATION,
-    "duration_until": bindparam("duration_until") > _DURATION,
-}
-
 
 class LockedSession(NamedTuple):
     """What ending a session needs to know of it; its row is locked. µs UTC."""
@@ -201,23 +171,7 @@ class LockedSession(NamedTuple):
 def load_session(tx: Tx, account_id: int, id_: str) -> MaskingSession | None:
     """Load a session of an account with its interactions."""
     row = tx.row(_SELECT_ONE, id=id_, account_id=account_id)
-    return None if row is None else _sessions(tx, [row])[0]
-
-
-def load_session_page(tx: Tx, account_id: int, wanted: SessionFilter, now: int) -> SessionPage:
-    """Load one page of an account's sessions, newest first, and the count of all that match."""
-    params = _filter_params(tx, wanted)
-    names = frozenset(params)
-    if wanted.status is not None:
-        names |= {wanted.status.value}
-        params["now"] = now
-    page, count = _list_statements(names)
-    params["account_id"] = account_id
-    limit = min(wanted.limit, LIST_LIMIT_MAX)
-    rows = tx.rows(page, **params, limit_=limit, offset_=wanted.offset)
-    total = tx.row(count, **params)
-    assert total is not None
-    return SessionPage(sessions=_sessions(tx, rows), total_count=int(total[0]))
+    return None if row is None else read_sessions(tx, [row])[0]
 
 
 def lock_session(tx: Tx, account_id: int, id_: str, now: int) -> tuple[LockedSession, bool] | None:
@@ -235,49 +189,8 @@ def lock_live_sessions_on(tx: Tx, virtual_number_id: int, now: int) -> tuple[Loc
     return tuple(LockedSession(*row) for row in found)
 
 
-@lru_cache(maxsize=512)  # combinations of filters in use; each is a few kilobytes
-def _list_statements(names: frozenset[str]) -> tuple[Statement, Statement]:
-    conditions = [_s.account_id == bindparam("account_id")]
-    conditions += [_CONDITIONS[name] for name in sorted(names)]
-    page = (
-        _SELECT.where(*conditions)
-        .order_by(_s.created_at.desc(), _s.id.desc())
-        .limit(bindparam("limit_"))
-        .offset(bindparam("offset_"))
-    )
-    count = (
-        select(func.count())
-        .select_from(masking_session)
-        .join(virtual_number, virtual_number.c.id == _s.virtual_number_id)
-        .where(*conditions)
-    )
-    return Statement(page), Statement(count)
-
-
-def _filter_params(tx: Tx, wanted: SessionFilter) -> dict[str, Any]:
-    def ref(number: E164 | None) -> str | None:
-        return None if number is None else tx.keys.ref(number)
-
-    def us(seconds: int | None) -> int | None:
-        # No session lasts that long; the databases' integers end near there.
-        return None if seconds is None else max(-SPAN_S_MAX, min(seconds, SPAN_S_MAX)) * MICROSECONDS
-
-    params = {
-        "first_ref": ref(wanted.first),
-        "second_ref": ref(wanted.second),
-        "number": wanted.virtual_number,
-        "subaccount_id": wanted.subaccount_id,
-        "created_from": wanted.created_at.from_,
-        "created_until": wanted.created_at.until,
-        "end_from": wanted.ends_at.from_,
-        "end_until": wanted.ends_at.until,
-        "duration_from": us(wanted.duration_s.from_),
-        "duration_until": us(wanted.duration_s.until),
-    }
-    return {name: value for name, value in params.items() if value is not None}
-
-
-def _sessions(tx: Tx, rows: Iterable[Row]) -> tuple[MaskingSession, ...]:
+def read_sessions(tx: Tx, rows: Iterable[Row]) -> tuple[MaskingSession, ...]:
+    """Make sessions of rows of `SELECT_SESSIONS`, loading their interactions; at most LIST_LIMIT_MAX rows."""
     named: list[dict[str, Any]] = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
     interactions: dict[str, list[Interaction]] = {it["id"]: [] for it in named}
     parties = {it["id"]: (it["first_ref"], it["second_ref"]) for it in named}
