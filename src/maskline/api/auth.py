@@ -7,9 +7,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from maskline.core.inventory import Account
 from maskline.core.secret import Secret
+
+T = TypeVar("T")
 
 HEADER_LENGTH_MAX = 512  # an auth id of 20 and a token of at most a few dozen characters, in base64
 MEMORY_S = 1.0  # a withdrawn token works this much longer at most: the time a DELETE has to take effect, too
@@ -41,31 +44,37 @@ def parse_basic(header: str | None) -> Credentials | None:
     return Credentials(user=user, token=Secret(token)) if colon else None
 
 
-class AccountMemory:
-    """Accounts whose credentials were right within the last `MEMORY_S`.
+class CredentialMemory(Generic[T]):
+    """What credentials opened that were right within the last `MEMORY_S`.
 
     Only success is remembered, so a wrong token always costs, and waits for, a look-up. Tokens are not kept.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._accounts: OrderedDict[tuple[str, bytes], tuple[float, Account]] = OrderedDict()
+        self._opened: OrderedDict[tuple[str, bytes], tuple[float, T]] = OrderedDict()
 
-    def find(self, credentials: Credentials) -> Account | None:
-        """The account, if it was remembered not longer than `MEMORY_S` ago."""
-        known = self._accounts.get(_key(credentials))
+    def find(self, credentials: Credentials) -> T | None:
+        """What they open, if it was remembered not longer than `MEMORY_S` ago."""
+        known = self._opened.get(_key(credentials))
         if known is None or known[0] <= self._clock():
             return None
         return known[1]
 
-    def remember(self, credentials: Credentials, account: Account) -> None:
-        """Keep `account` from now on for `MEMORY_S`."""
+    def remember(self, credentials: Credentials, opened: T) -> None:
+        """Keep what they open from now on for `MEMORY_S`."""
         key = _key(credentials)
-        self._accounts[key] = (self._clock() + MEMORY_S, account)
-        self._accounts.move_to_end(key)
-        if len(self._accounts) > MEMORY_ACCOUNTS_MAX:
-            self._accounts.popitem(last=False)
+        self._opened[key] = (self._clock() + MEMORY_S, opened)
+        self._opened.move_to_end(key)
+        if len(self._opened) > MEMORY_ACCOUNTS_MAX:
+            self._opened.popitem(last=False)
+
+
+AccountMemory = CredentialMemory[Account]
+"""Accounts whose auth id and token were right."""
 
 
 def _key(credentials: Credentials) -> tuple[str, bytes]:
-    return credentials.user, hashlib.sha256(credentials.token.reveal().encode()).digest()
+    return credentials.user, hashlib.sha256(
+        credentials.token.reveal().encode(errors="surrogatepass")
+    ).digest()

@@ -17,6 +17,7 @@ from maskline.api.body import BodyTooLargeError, BodyTooSlowError, read_body
 from maskline.api.metrics import HTTPMetrics
 from maskline.api.native.auth import Authenticator
 from maskline.api.native.errors import MEDIA_TYPE, NativeError
+from maskline.api.native.idempotency import claim_of, pack, unpack
 from maskline.api.native.parsing import BODY_BYTES_MAX
 from maskline.api.native.routes import Asked, Route
 from maskline.api.ports import StoreThreads
@@ -24,6 +25,7 @@ from maskline.clock import Clock
 from maskline.core.access import Caller, deny
 from maskline.errors import AppError
 from maskline.store.engine import StoreUnavailableError, Tx
+from maskline.workflows.idempotency import run_idempotently
 
 _log = structlog.get_logger(__name__)
 
@@ -80,7 +82,14 @@ class NativeKernel:
         (`refuse`) included, and raises nothing. Whatever is to happen besides happens after this returns, also when
         the answer is an earlier one's.
         """
-        return render(await self.store.write(work, *args, **kwargs))
+        claim = claim_of(asked)
+        if claim is None:
+            return render(await self.store.write(work, *args, **kwargs))
+
+        def answer(tx: Tx) -> str:
+            return pack(render(work(tx, *args, **kwargs)))
+
+        return unpack(await self.store.write(run_idempotently, claim, answer, self.clock.now()))
 
     def endpoint(self, route: Route) -> Callable[[Request], Awaitable[Response]]:
         """Wrap an operation: whatever happens in it becomes one counted answer of the dialect."""
