@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -12,6 +13,7 @@ from maskline.api.app import create_app
 from maskline.api.server import start_server
 from maskline.clock import Clock, SystemClock
 from maskline.config import Settings
+from maskline.core.delivery import EndpointCheck
 from maskline.core.pin import PinLimits
 from maskline.engine.housekeeping import Housekeeping
 from maskline.engine.media_supervisor import MediaSupervisor
@@ -44,6 +46,7 @@ from maskline.parts import (
 from maskline.recordings.worker import RecordingWorker
 from maskline.store.thread import StoreThreads
 from maskline.tasks import spawn
+from maskline.webhooks.handshake import CHECK_COUNT_MAX, check_receiver
 from maskline.webhooks.slots import SLOT_COUNT
 from maskline.webhooks.worker import DeliveryWorker
 from maskline.workflows.check_pin import forget_pin_tries
@@ -89,6 +92,7 @@ async def run_service(
             registry=registry,
             notify=deliveries.notify,
             deepcall=deepcall_settings(settings),
+            check_receiver=await _open_receiver_check(settings, stack, sandbox=sandbox),
             checks={"database": check_database(threads), "media": check_media(service.relay)},
         )
         server = await start_server(app, settings.http_bind)
@@ -118,6 +122,14 @@ async def _open_deliveries(
         registry=registry,
         recording_links_s=settings.recording_links_s,
     )
+
+
+async def _open_receiver_check(
+    settings: Settings, stack: AsyncExitStack, *, sandbox: bool
+) -> Callable[[str], Awaitable[EndpointCheck]]:
+    """Make the check of receivers of reports, with a client of its own: what is asked for takes no turn of work."""
+    client = open_outbound(settings, sandbox=sandbox, connections_max=CHECK_COUNT_MAX)
+    return partial(check_receiver, await stack.enter_async_context(client))
 
 
 async def _open_switch(

@@ -23,7 +23,7 @@ from maskline.api.native.description import describe
 from maskline.api.native.kernel import NativeKernel
 from maskline.api.plivo.app import PREFIX as PLIVO_PREFIX
 from maskline.api.plivo.app import PlivoAPI, PlivoSettings, create_plivo_app
-from maskline.api.ports import HealthCheck, StoreThreads
+from maskline.api.ports import HealthCheck, ReceiverCheck, StoreThreads, unchecked
 from maskline.clock import Clock
 from maskline.core.pin import PIN_LIMITS, PinLimits
 from maskline.recordings.storage import RecordingStorage
@@ -45,6 +45,7 @@ def create_app(
     registry: CollectorRegistry | None = None,
     notify: Callable[[], None] = lambda: None,
     deepcall: DeepCallSettings | None = None,
+    check_receiver: ReceiverCheck = unchecked,
 ) -> Starlette:
     """Build the application.
 
@@ -52,6 +53,7 @@ def create_app(
     `checks` are the parts /healthz asks, by name, each raising when its part does not work.
     `registry` holds the metrics /metrics shows; other parts of the process may add theirs.
     `notify` tells whoever delivers events that one is to be delivered again.
+    `check_receiver` calls a URL and says whether it is a receiver of reports.
     `deepcall` are the choices of that dialect; without them it has its defaults.
     """
     registry = registry or CollectorRegistry()
@@ -89,6 +91,7 @@ def create_app(
         random_bytes=random_bytes,
         public_url=public_url,
         notify=notify,
+        check_receiver=check_receiver,
     )
     native = native_routes(kernel)
     app.mount(NATIVE_PREFIX, create_native_app(kernel, native))

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
+from maskline.core.delivery import EndpointCheck
 from maskline.store.engine import Tx
 
 P = ParamSpec("P")
@@ -23,3 +24,11 @@ class StoreThreads(Protocol):
 
 HealthCheck = Callable[[], Awaitable[None]]
 """Returns when a part of the service works; raises, with a message for the operator, when it does not."""
+
+ReceiverCheck = Callable[[str], Awaitable[EndpointCheck]]
+"""Calls a URL and says whether it is a receiver of reports."""
+
+
+async def unchecked(_url: str) -> EndpointCheck:
+    """The check of a service that makes no requests: nobody is reached."""
+    return EndpointCheck.UNREACHABLE

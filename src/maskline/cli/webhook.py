@@ -1,6 +1,7 @@
 """`maskline webhook ...`."""
 
-from typing import Annotated
+import asyncio
+from typing import Annotated, Final, Literal
 
 from cyclopts import App, Parameter
 
@@ -9,6 +10,8 @@ from maskline.cli.number import find_account
 from maskline.clock import to_datetime
 from maskline.core.delivery import (
     ENDPOINT_COUNT_MAX,
+    Dialect,
+    EndpointCheck,
     EndpointCreated,
     EndpointURLRefused,
     NewEndpoint,
@@ -19,6 +22,15 @@ from maskline.core.events import EventKind
 from maskline.errors import InputError, RefusedError
 from maskline.store.engine import Tx
 from maskline.workflows import webhook_endpoints as work
+
+_WRONG_URL: Final = "nothing would ever be sent to this URL ({})"
+_UNCONFIRMED: Final = {
+    EndpointCheck.UNREACHABLE: (
+        "the URL was called and could not be reached; addresses that are not public need outbound_allowed_networks"
+    ),
+    EndpointCheck.WRONG_STATUS: "the URL was called and did not answer with a status of 200 to 299",
+    EndpointCheck.WRONG_WORD: "the URL was called and did not answer with the word GODBLESSYOU",
+}
 
 
 def add_commands(app: App, context: Context) -> None:
@@ -34,6 +46,7 @@ def add_commands(app: App, context: Context) -> None:
         *,
         event: tuple[str, ...] = (),
         include_numbers: Annotated[bool, Parameter(negative="")] = False,
+        format: Literal["native", "deepcall"] = "native",  # noqa: A002  # the option's name
     ) -> None:
         """Add a webhook and print its secret, which is not shown again.
 
@@ -42,13 +55,21 @@ def add_commands(app: App, context: Context) -> None:
             url: Where to send events: an http or https URL without fragment.
             event: An event to send, such as call.finished; may be repeated. All events when not given.
             include_numbers: Tell people's numbers there.
+            format: In whose words: native, or deepcall for one report per call, with numbers. Before a URL gets
+                reports it is called, and must answer with the word GODBLESSYOU.
         """
         new = NewEndpoint(
-            url=url, kinds=frozenset(_check_event(it) for it in event), sends_numbers=include_numbers
+            url=url,
+            kinds=frozenset(_check_event(it) for it in event),
+            sends_numbers=include_numbers,
+            dialect=Dialect(format),
         )
+        if new.dialect is Dialect.DEEPCALL:
+            context.run(_check_account, account)
+            _check_receiver(context, new)
         match context.run(_add, account, new, context.clock.now()):
             case EndpointURLRefused(reason=reason):
-                raise InputError(f"nothing would ever be sent to this URL ({reason})")
+                raise InputError(_WRONG_URL.format(reason))
             case TooManyEndpoints():
                 raise RefusedError(f"the account has {ENDPOINT_COUNT_MAX} webhooks already")
             case EndpointCreated(endpoint=endpoint, secret=secret):
@@ -66,7 +87,7 @@ def add_commands(app: App, context: Context) -> None:
             account: Name or auth id of the account.
         """
         rows = [_describe(it) for it in context.run(_list, account)]
-        columns = ("webhook", "url", "events", "include_numbers", "disabled_at")
+        columns = ("webhook", "format", "url", "events", "include_numbers", "disabled_at")
         context.answer_table(rows, columns, "There are no webhooks.")
 
     @group.command(name="remove")
@@ -90,6 +111,29 @@ def _check_event(name: str) -> EventKind:
         raise InputError(f"--event: expected one of {known}") from None
 
 
+def _check_receiver(context: Context, new: NewEndpoint) -> None:
+    """Ask a receiver of reports whether it is one. Raises InputError, RefusedError."""
+    from maskline.outbound.client import OutboundClient  # noqa: PLC0415  # only this command makes requests
+    from maskline.webhooks.handshake import check_receiver  # noqa: PLC0415
+
+    if new.kinds:
+        raise InputError("--event: reports are of calls, there is nothing to choose")
+    if (reason := work.judge_url(new.url)) is not None:
+        raise InputError(_WRONG_URL.format(reason))
+
+    async def check() -> EndpointCheck:
+        async with OutboundClient(allowed_networks=context.settings.outbound_allowed_networks) as client:
+            return await check_receiver(client, new.url)
+
+    found = asyncio.run(check())
+    if found is not EndpointCheck.CONFIRMED:
+        raise RefusedError(_UNCONFIRMED[found])
+
+
+def _check_account(tx: Tx, account: str) -> None:
+    find_account(tx, account)
+
+
 def _add(
     tx: Tx, account: str, new: NewEndpoint, now: int
 ) -> EndpointCreated | EndpointURLRefused | TooManyEndpoints:
@@ -111,6 +155,7 @@ def _describe(endpoint: WebhookEndpoint) -> dict[str, object]:
         "url": endpoint.url,
         "events": sorted(endpoint.kinds) or ["all"],
         "include_numbers": endpoint.sends_numbers,
+        "format": endpoint.dialect.value,
         "created_at": to_datetime(endpoint.created_at).isoformat(timespec="seconds"),
         "disabled_at": None
         if disabled_at is None

@@ -13,6 +13,8 @@ from .ports import OutboundHTTP
 WORD: Final = "GODBLESSYOU"
 CHECK_S: Final = 5.0
 """For both calls together three times what a receiver at work takes: somebody waits for the answer."""
+CHECK_COUNT_MAX: Final = 8
+"""Checks at one time; more wait within their own time."""
 ANSWER_BYTES_MAX: Final = 16_384
 """Read of an answer: the word stands alone, or in a page that somebody's framework put around it."""
 

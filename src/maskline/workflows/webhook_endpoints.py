@@ -30,7 +30,7 @@ def create_endpoint(
 
     Only the form of its URL is judged here; where its name leads is judged anew with each attempt.
     """
-    if (reason := _judge_url(new.url)) is not None:
+    if (reason := judge_url(new.url)) is not None:
         return EndpointURLRefused(reason=reason)
     endpoint = WebhookEndpoint(
         id=str(uuid.UUID(bytes=tx.random_bytes(16), version=4)),
@@ -49,7 +49,8 @@ def create_endpoint(
     return EndpointCreated(endpoint=endpoint, secret=secret)
 
 
-def _judge_url(url: str) -> str | None:
+def judge_url(url: str) -> str | None:
+    """Say in a kebab-case word why nothing would ever be sent to a URL; None for one that can be tried."""
     if len(url) > URL_LENGTH_MAX:
         return "length"
     if "#" in url:

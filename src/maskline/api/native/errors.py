@@ -37,6 +37,7 @@ PROBLEMS: Final = {
     "too-slow": Problem(408, "The body did not arrive in time"),
     "url-refused": Problem(422, "Nothing would ever be sent to this URL"),
     "webhook-unavailable": Problem(409, "The delivery's webhook is disabled or removed"),
+    "webhook-unconfirmed": Problem(422, "The receiver of reports did not say the word"),
 }
 """Every `code` of a problem; one `code` has one status."""
 

@@ -20,7 +20,7 @@ from maskline.api.native.errors import MEDIA_TYPE, NativeError
 from maskline.api.native.idempotency import claim_of, pack, unpack
 from maskline.api.native.parsing import BODY_BYTES_MAX
 from maskline.api.native.routes import Asked, Route
-from maskline.api.ports import StoreThreads
+from maskline.api.ports import ReceiverCheck, StoreThreads, unchecked
 from maskline.clock import Clock
 from maskline.core.access import Caller, deny
 from maskline.errors import AppError
@@ -49,13 +49,18 @@ class NativeKernel:
         random_bytes: Callable[[int], bytes],
         public_url: str = "",
         notify: Callable[[], None] = lambda: None,
+        check_receiver: ReceiverCheck = unchecked,
     ) -> None:
-        """`notify` tells whoever delivers that there is something to deliver."""
+        """`notify` tells whoever delivers that there is something to deliver.
+
+        `check_receiver` calls a URL and says whether it is a receiver of reports.
+        """
         self.store = store
         self.clock = clock
         self.random_bytes = random_bytes
         self.public_url = public_url
         self.notify = notify
+        self.check_receiver = check_receiver
         self._metrics = metrics
         self._authenticator = Authenticator(store=store, clock=clock)
 

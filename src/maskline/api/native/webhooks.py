@@ -2,20 +2,22 @@
 
 from starlette.responses import Response
 
-from maskline.api.native.errors import NativeError
+from maskline.api.native.errors import NativeError, refuse_field
 from maskline.api.native.kernel import NativeKernel, refuse, reply
 from maskline.api.native.models.common import ListOf, instant, optional_instant
 from maskline.api.native.models.webhooks import NewWebhook, Webhook, WebhookWithSecret
 from maskline.api.native.routes import Asked, Route
 from maskline.core.access import Permission
 from maskline.core.delivery import (
+    Dialect,
+    EndpointCheck,
     EndpointCreated,
     EndpointURLRefused,
     NewEndpoint,
     TooManyEndpoints,
     WebhookEndpoint,
 )
-from maskline.workflows.webhook_endpoints import create_endpoint, list_endpoints, remove_endpoint
+from maskline.workflows.webhook_endpoints import create_endpoint, judge_url, list_endpoints, remove_endpoint
 
 
 class WebhooksAPI:
@@ -33,11 +35,28 @@ class WebhooksAPI:
         """Make a webhook; the answer has the secret, this once."""
         wanted = asked.read(NewWebhook)
         new = NewEndpoint(
-            url=wanted.url, kinds=frozenset(wanted.events), sends_numbers=wanted.include_numbers
+            url=wanted.url,
+            kinds=frozenset(wanted.events),
+            sends_numbers=wanted.include_numbers,
+            dialect=Dialect(wanted.format),
         )
+        if new.dialect is Dialect.DEEPCALL:
+            await self._check(new)
         return await self._kernel.write(
             asked, create_endpoint, _tell_created, asked.account.id, new, self._kernel.clock.now()
         )
+
+    async def _check(self, new: NewEndpoint) -> None:
+        """Ask a receiver of reports whether it is one. Raises NativeError."""
+        if new.kinds:
+            raise refuse_field(
+                "/events", "not_with_format", "Reports are of calls: there is nothing to choose."
+            )
+        if (reason := judge_url(new.url)) is not None:
+            raise NativeError("url-refused", reason)
+        found = await self._kernel.check_receiver(new.url)
+        if found is not EndpointCheck.CONFIRMED:
+            raise NativeError("webhook-unconfirmed", found.value)
 
     async def delete_webhook(self, asked: Asked) -> Response:
         """Remove a webhook: what was still to be sent there is cancelled."""
@@ -63,6 +82,7 @@ def _fields(endpoint: WebhookEndpoint) -> dict[str, object]:
         "url": endpoint.url,
         "events": sorted(endpoint.kinds),
         "include_numbers": endpoint.sends_numbers,
+        "format": endpoint.dialect.value,
         "created_at": instant(endpoint.created_at),
         "disabled_at": optional_instant(endpoint.disabled_at),
     }
@@ -88,7 +108,7 @@ def webhook_routes(api: WebhooksAPI) -> tuple[Route, ...]:
             request=NewWebhook,
             response=WebhookWithSecret,
             status=201,
-            problems=("url-refused", "too-many-webhooks"),
+            problems=("url-refused", "webhook-unconfirmed", "too-many-webhooks"),
         ),
         Route(
             path="/webhooks/{id}",

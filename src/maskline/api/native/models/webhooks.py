@@ -9,6 +9,8 @@ from maskline.core.delivery import DeliveryState, Dialect
 from maskline.core.events import EventKind
 from maskline.core.masking import CallbackMethod
 
+WebhookFormat = Literal["native", "deepcall"]
+
 
 class NewWebhook(Request):
     """What is asked of POST webhooks."""
@@ -19,6 +21,10 @@ class NewWebhook(Request):
         Field(max_length=len(EventKind), description="Which events; none named means all."),
     ] = Field(default_factory=list)
     include_numbers: Annotated[bool, Field(description="Whether people's numbers are told there.")] = False
+    format: Annotated[
+        WebhookFormat,
+        Field(description="In whose words: every event in ours, or one report per call in DeepCall's."),
+    ] = "native"
 
 
 class Webhook(Resource):
@@ -29,6 +35,7 @@ class Webhook(Resource):
     url: str
     events: list[str]
     include_numbers: bool
+    format: WebhookFormat
     created_at: Instant
     disabled_at: Instant | None
 
