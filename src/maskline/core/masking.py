@@ -276,6 +276,7 @@ class SessionFilter:
     first: E164 | None = None
     second: E164 | None = None
     virtual_number: DID | None = None
+    reference: str | None = None
     status: SessionStatus | None = None
     created_at: Span = Span()
     ends_at: Span = Span()

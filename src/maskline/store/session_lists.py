@@ -37,7 +37,7 @@ _IS_ON_NUMBER: Final = (
 _IS_IN_CALL: Final = _s.id.in_(
     select(live_call.c.busy_session_id).where(live_call.c.busy_session_id.is_not(None))
 )
-_FEW: Final = frozenset({"first_ref", "second_ref", "number", "in-progress"})
+_FEW: Final = frozenset({"first_ref", "second_ref", "number", "reference", "in-progress"})
 """Filters that leave few sessions, which are found by indexes of their own and sorted. SQLite, which keeps no
 statistics here, might rather walk through all sessions of the time asked for."""
 
@@ -47,6 +47,7 @@ def _conditions(created_at: ColumnElement[int], end_at: ColumnElement[int]) -> d
         "first_ref": _s.first_ref == bindparam("first_ref"),
         "second_ref": _s.second_ref == bindparam("second_ref"),
         "number": _IS_ON_NUMBER,
+        "reference": _s.reference == bindparam("reference"),
         "subaccount_id": _s.subaccount_id == bindparam("subaccount_id"),
         "active": end_at > bindparam("now"),
         "expired": _unindexed(end_at) <= bindparam("now"),  # most are, so that their ends narrow nothing
@@ -116,6 +117,7 @@ def _filter_params(tx: Tx, wanted: SessionFilter) -> dict[str, Any]:
         "first_ref": ref(wanted.first),
         "second_ref": ref(wanted.second),
         "number": wanted.virtual_number,
+        "reference": wanted.reference,
         "subaccount_id": wanted.subaccount_id,
         "created_from": wanted.created_at.from_,
         "created_until": wanted.created_at.until,
