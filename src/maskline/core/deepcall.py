@@ -1,12 +1,14 @@
 """The DeepCall dialect: what opens an account to its clients, and what can be chosen about it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from .inventory import Account
-from .masking import MaskingSession
+from .masking import MaskingSession, SessionFilter
 from .numbers import DID, E164
+from .recording import Recording, RecordingLink
 from .secret import Secret
 
 SSID_DAYS_DEFAULT: Final = 365
@@ -140,3 +142,28 @@ class NoSuchMask:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TooManyMasks:
     """More masks are meant than may be ended at once; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskFilter:
+    """Which masks to list: those of `sessions` on one of `masks`, the readings of a virtual number; () for any."""
+
+    sessions: SessionFilter
+    masks: tuple[DID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeardRecording:
+    """A recording that can be heard, and a link for whoever has no credentials where such links are made."""
+
+    recording: Recording
+    link: RecordingLink | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskPage:
+    """One page of masks, newest first, how many there are in all, and the recordings of their calls by id."""
+
+    sessions: tuple[MaskingSession, ...]
+    total_count: int
+    recordings: Mapping[str, HeardRecording]

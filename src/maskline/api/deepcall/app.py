@@ -14,6 +14,7 @@ from maskline.api.deepcall import answers
 from maskline.api.deepcall.errors import Code, DeepCallError
 from maskline.api.deepcall.kernel import DeepCallKernel, Operation
 from maskline.api.deepcall.masking import MaskingAPI
+from maskline.api.deepcall.masklist import MasklistAPI
 
 PREFIXES = ("/api/v2", "/deepcall/api/v2")
 NOT_FOUND = "There is nothing at this path and method"
@@ -66,10 +67,11 @@ class DeepCallRoute(BaseRoute):
 def create_deepcall_route(kernel: DeepCallKernel) -> DeepCallRoute:
     """The route to add to the application."""
     operations = Operations(prefixes=PREFIXES)
-    masking = MaskingAPI(kernel)
+    masking, masklist = MaskingAPI(kernel), MasklistAPI(kernel)
     for prefix in PREFIXES:
         operations.add(f"{prefix}/Masking/set", ["POST"], kernel.endpoint("set", masking.set))
         operations.add(f"{prefix}/Masking/unset", ["POST"], kernel.endpoint("unset", masking.unset))
+        operations.add(f"{prefix}/callreport/masklist", ["POST"], kernel.endpoint("masklist", masklist.list))
     return DeepCallRoute(kernel, operations)
 
 

@@ -51,6 +51,8 @@ class DeepCallSettings:
     """Whether refusals have an HTTP status of their own; else it is 200."""
     unset_count_max: int = 1
     """Masks that one unset may end where it does not name both parties."""
+    recording_links_s: int = 0
+    """How long links to recordings work without credentials; 0: they need the account's."""
 
 
 class DeepCallKernel:
