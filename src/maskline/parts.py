@@ -137,6 +137,7 @@ def deepcall_settings(settings: Settings) -> DeepCallSettings:
         success_shape=settings.deepcall_success_shape,
         has_error_statuses=settings.deepcall_error_status is DeepCallErrorStatus.OWN,
         unset_count_max=settings.deepcall_unset_max,
+        recording_links_s=settings.recording_links_s,
     )
 
 
