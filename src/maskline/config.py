@@ -36,9 +36,8 @@ CONFIG_FILE_NAME = "maskline.toml"
 CONFIG_BYTES_MAX = 1_000_000  # a hand-written file; anything larger is the wrong file
 ENVIRONMENT_PREFIX = "MASKLINE_"
 ENVIRONMENT_CONFIG = "MASKLINE_CONFIG"  # names the file, so it is not itself a setting
-ENVIRONMENT_TESTS = (
-    "MASKLINE_TEST_"  # switches of the test suite, which runs the command with its own environment
-)
+ENVIRONMENT_REMOTE = ("MASKLINE_SERVER", "MASKLINE_API_KEY")  # of commands that are carried out elsewhere
+ENVIRONMENT_TESTS = "MASKLINE_TEST_"  # switches of the test suite, which runs the command with them
 PORT_MAX = 65_535
 DAY_S = 86_400
 RECORDING_LINKS_S_MAX = 30 * 86_400  # a month; whoever needs one for longer has credentials
@@ -474,7 +473,8 @@ def _refuse_unknown_environment() -> None:
     known = {
         name.upper().removeprefix(ENVIRONMENT_PREFIX).lower(): None
         for name in ours
-        if name.upper() != ENVIRONMENT_CONFIG and not name.upper().startswith(ENVIRONMENT_TESTS)
+        if name.upper() not in {ENVIRONMENT_CONFIG, *ENVIRONMENT_REMOTE}
+        and not name.upper().startswith(ENVIRONMENT_TESTS)
     }
     _refuse_unknown(known, "unknown setting in the environment", prefix=ENVIRONMENT_PREFIX)
 

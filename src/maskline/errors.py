@@ -55,3 +55,21 @@ class AddressInUseError(AppError):
     """Another program listens on the address."""
 
     code = "address.in_use"
+
+
+class ServerUnreachableError(AppError):
+    """The service of --server cannot be reached, or is none of ours."""
+
+    code = "server.unreachable"
+
+
+class ServerDeniedError(AppError):
+    """The service of --server does not accept the API key, or not for this."""
+
+    code = "server.denied"
+
+
+class ServerFailedError(AppError):
+    """The service of --server failed, or has too much to do."""
+
+    code = "server.failed"

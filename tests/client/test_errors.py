@@ -90,8 +90,8 @@ def test_what_the_client_refuses_reads_like_the_services_refusal() -> None:
         Person.model_validate({"name": "x", "numbers": [1, "+912025550000x"], "a/b~c": "+912025550001"})
     error = build_invalid(caught.value)
     assert [(it.pointer, it.code) for it in error.errors] == [
-        ("/numbers/1", "int_parsing"),
-        ("/a~1b~0c", "extra_forbidden"),
+        ("/numbers/1", "int-parsing"),
+        ("", "extra-forbidden"),
     ]
     assert (error.status, error.code) == (422, "invalid")
     assert "2025" not in str(error)

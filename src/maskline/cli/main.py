@@ -24,7 +24,9 @@ EXIT_INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
 
 _EPILOGUE = (
     "Every command takes --json, --config FILE and each setting as an option (--data-dir DIR, --database-url URL, "
-    "--http-bind HOST:PORT, ...; `maskline config show` lists them), before or after its name."
+    "--http-bind HOST:PORT, ...; `maskline config show` lists them), before or after its name. Commands that work on "
+    "data also take --server URL with --api-key-file FILE or --api-key - (a line on standard input), or find both in "
+    "MASKLINE_SERVER and MASKLINE_API_KEY, and are then carried out by the service there."
 )
 
 MODULES: Final = {

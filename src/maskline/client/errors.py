@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from maskline.api.native.parsing import refusal_of
+
 ERRORS_SHOWN_MAX: Final = 5
 """Fields named in the text of an error; `errors` has them all."""
 
@@ -148,20 +150,7 @@ def build_problem(
 
 def build_invalid(error: ValidationError) -> InvalidRequestError:
     """What the service would have said of values that the client can see are wrong; they are not quoted."""
-    found = error.errors(include_input=False, include_url=False, include_context=False)
-    return InvalidRequestError(
-        status=422,
-        code="invalid",
-        title="A value cannot be used",
-        errors=tuple(
-            FieldError(
-                pointer="".join(f"/{_escape(str(part))}" for part in it["loc"]),
-                code=str(it["type"]),
-            )
-            for it in found
-        ),
-    )
-
-
-def _escape(part: str) -> str:
-    return part.replace("~", "~0").replace("/", "~1")
+    refusal = refusal_of(error)
+    problem = build_problem(refusal.status, refusal.body())
+    assert isinstance(problem, InvalidRequestError), "the service refuses values so"
+    return problem
