@@ -201,6 +201,11 @@ def read_sessions(tx: Tx, rows: Iterable[Row]) -> tuple[MaskingSession, ...]:
     return tuple(_session(tx, it, tuple(interactions[it["id"]])) for it in named)
 
 
+def read_plain_sessions(tx: Tx, rows: Iterable[Row]) -> tuple[MaskingSession, ...]:
+    """Make sessions of rows of `SELECT_SESSIONS`, without their interactions."""
+    return tuple(_session(tx, dict(zip(_COLUMNS, row, strict=True)), ()) for row in rows)
+
+
 def _session(tx: Tx, it: dict[str, Any], interactions: tuple[Interaction, ...]) -> MaskingSession:
     cause = it["end_cause"]
     single = it["is_single_party"]
