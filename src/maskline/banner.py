@@ -1,6 +1,7 @@
 """What an operator wants to see first; with the sandbox, what to type next."""
 
 from maskline.config import Address
+from maskline.core.deepcall import DeepCallUser
 from maskline.parts import Service
 
 
@@ -20,6 +21,7 @@ def render_banner(service: Service) -> str:
             "",
             f"  auth id     {account.auth_id}",
             f"  auth token  {token}",
+            *_deepcall_lines(service.deepcall_user),
             f"  numbers     {' '.join(service.numbers)}",
             f"  phones      register at {Address(*service.sandbox_address)} over UDP; user name: a phone number",
             "",
@@ -27,6 +29,28 @@ def render_banner(service: Service) -> str:
             f"  curl -u {account.auth_id}:{token} -H 'Content-Type: application/json' \\",
             f"    -d '{body}' {url}",
             "",
+            *_deepcall_example(service.deepcall_user, base),
             "Then dial the virtual number it answers with from either phone. Ctrl-C stops.",
         )
+    )
+
+
+def _deepcall_lines(user: DeepCallUser | None) -> tuple[str, ...]:
+    if user is None:
+        return ()
+    return (
+        f"  DeepCall    userId {user.user_id}",
+        f"              token {user.token.reveal()}",
+    )
+
+
+def _deepcall_example(user: DeepCallUser | None, base: str) -> tuple[str, ...]:
+    if user is None:
+        return ()
+    credentials = f'"userId": "{user.user_id}", "token": "{user.token.reveal()}"'
+    return (
+        "The same in DeepCall's words:",
+        f"  curl -d '{{{credentials}, \"m1\": 9812300001, \"m2\": 9812300002}}' \\",
+        f"    {base}/api/v2/Masking/set",
+        "",
     )

@@ -10,7 +10,7 @@ from maskline.api.deepcall.kernel import DeepCallSettings
 from maskline.api.ports import HealthCheck
 from maskline.clock import Clock
 from maskline.config import RecordingChannels, Settings
-from maskline.core.deepcall import DeepCallErrorStatus
+from maskline.core.deepcall import DeepCallErrorStatus, DeepCallUser
 from maskline.core.inventory import Account
 from maskline.core.masking import RepeatRule
 from maskline.core.numbers import DID
@@ -54,6 +54,7 @@ class Service:
     sandbox_address: tuple[str, int] | None = None
     account: Account | None = None  # the demo account, with the sandbox
     numbers: tuple[DID, ...] = ()
+    deepcall_user: DeepCallUser | None = None  # of the demo account
 
 
 def open_threads(settings: Settings, stack: AsyncExitStack) -> StoreThreads:
@@ -237,6 +238,7 @@ async def start_sandbox(service: Service, socket: SandboxSocket, threads: StoreT
         prepared.account,
         prepared.numbers,
     )
+    service.deepcall_user = prepared.deepcall_user
     socket.carrier = SandboxCarrier(
         address=socket.address, switch=service.sip_address, country=prepared.account.country
     )

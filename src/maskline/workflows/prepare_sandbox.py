@@ -3,10 +3,12 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
+from maskline.core.deepcall import DeepCallUser
 from maskline.core.inventory import Account, NewAccount, NewNumbers, Target, TrunkSettings
 from maskline.core.numbers import DID
 from maskline.store.engine import Tx
 from maskline.workflows.accounts import AccountExists, create_account, load_account
+from maskline.workflows.deepcall_credentials import ensure_credentials
 from maskline.workflows.numbers import add_numbers, list_numbers
 from maskline.workflows.trunks import TrunkExists, add_trunk, change_trunk, load_trunk
 
@@ -29,6 +31,7 @@ class Sandbox:
 
     account: Account
     numbers: tuple[DID, ...]
+    deepcall_user: DeepCallUser
 
 
 def prepare_sandbox(tx: Tx, carrier: tuple[str, int], now: int) -> Sandbox:
@@ -51,4 +54,8 @@ def prepare_sandbox(tx: Tx, carrier: tuple[str, int], now: int) -> Sandbox:
     assert account is not None
     if not list_numbers(tx, account.id):
         add_numbers(tx, NewNumbers(numbers=DEMO_NUMBERS, account_id=account.id, trunk_id=trunk.id), now)
-    return Sandbox(account=account, numbers=tuple(number.number for number in list_numbers(tx, account.id)))
+    return Sandbox(
+        account=account,
+        numbers=tuple(number.number for number in list_numbers(tx, account.id)),
+        deepcall_user=ensure_credentials(tx, account, now).user,
+    )
