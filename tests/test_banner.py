@@ -1,10 +1,13 @@
 """What the service prints when it is up."""
 
+import json
+import re
 from typing import cast
 
 import pytest
 
 from maskline.banner import render_banner
+from maskline.core.deepcall import DeepCallUser
 from maskline.core.inventory import Account, AllocationPolicy, CooloffScope
 from maskline.core.numbers import DID
 from maskline.core.secret import Secret
@@ -54,3 +57,25 @@ def test_sandbox_says_what_to_type() -> None:
     assert f"http://[::1]:8080/v1/Account/{ACCOUNT.auth_id}/Masking/Session/" in told
     assert "+912249370001 +912249370002" in told
     assert "register at 127.0.0.1:5070" in told
+    assert "DeepCall" not in told
+
+
+def test_sandbox_says_how_deepcall_clients_come_in() -> None:
+    """Their credentials, and a request that works as it is typed."""
+    service = make_service("127.0.0.1")
+    service.account, service.numbers = ACCOUNT, (DID("+912249370001"),)
+    service.deepcall_user = DeepCallUser(
+        account_id=1, user_id="12345678", token=Secret("deep-token"), old_token=None, old_token_until=None
+    )
+    assert "deep-token" not in render_banner(service)
+    service.sandbox_address = ("127.0.0.1", 5070)
+    told = render_banner(service)
+    assert "userId 12345678\n              token deep-token\n" in told
+    found = re.search(r"curl -d '(.*)' \\\n    http://127.0.0.1:8080/api/v2/Masking/set\n", told)
+    assert found
+    assert json.loads(found[1]) == {
+        "userId": "12345678",
+        "token": "deep-token",
+        "m1": 9812300001,
+        "m2": 9812300002,
+    }

@@ -45,6 +45,7 @@ def test_a_second_start_moves_the_trunk_and_keeps_the_rest(store: Store) -> None
     assert after.account == before.account
     assert after.account.token.reveal() == before.account.token.reveal()
     assert after.numbers == before.numbers
+    assert after.deepcall_user == before.deepcall_user
 
 
 def test_other_accounts_are_left_alone(world: World) -> None:
