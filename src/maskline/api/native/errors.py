@@ -17,6 +17,7 @@ class Problem(NamedTuple):
 
 
 PROBLEMS: Final = {
+    "account-exists": Problem(409, "An account of this name or auth id is there already"),
     "account-needed": Problem(400, "Say for which account: the header Maskline-Account is missing"),
     "account-unknown": Problem(400, "There is no account of this auth id"),
     "cursor-invalid": Problem(400, "The cursor is none of this list's"),
@@ -31,8 +32,20 @@ PROBLEMS: Final = {
     "not-found": Problem(404, "There is no such thing here"),
     "not-permitted": Problem(403, "The credentials do not permit this"),
     "overloaded": Problem(429, "Too many requests wait; try again later"),
+    "pair-live": Problem(409, "The pair has a live session"),
+    "parties-equal": Problem(422, "The two parties are one and the same"),
+    "party-fixed": Problem(409, "The session was not made for a single party: its parties do not change"),
+    "party-is-virtual": Problem(422, "A party is one of the service's own virtual numbers"),
+    "party-occupied": Problem(
+        409, "The party has the session's number in another session, or the pair a session"
+    ),
+    "pool-exhausted": Problem(409, "No number is free for these parties"),
+    "session-ended": Problem(409, "The session is over"),
+    "subaccount-exists": Problem(409, "The account has a sub-account of this name already"),
     "subaccount-not-allowed": Problem(403, "These are a sub-account's credentials; the account's are needed"),
     "too-large": Problem(413, "The body is too large"),
+    "too-many-keys": Problem(409, "There are as many keys as there may be"),
+    "too-many-streams": Problem(429, "As many streams are open as there may be; close one first"),
     "too-many-webhooks": Problem(409, "The account has as many webhooks as it may"),
     "too-slow": Problem(408, "The body did not arrive in time"),
     "url-refused": Problem(422, "Nothing would ever be sent to this URL"),
@@ -60,13 +73,16 @@ class NativeError(Exception):
         *,
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
+        members: Mapping[str, str | int] | None = None,
     ) -> None:
+        """`members` are further members of the problem, such as `session_id`; see `models.common.Problem`."""
         super().__init__(code)
         self.status = PROBLEMS[code].status
         self.code = code
         self.detail = detail
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
+        self.members = dict(members or {})
 
     def body(self) -> dict[str, object]:
         """The problem's members; the type says nothing beyond the status."""
@@ -80,7 +96,7 @@ class NativeError(Exception):
             members["detail"] = self.detail
         if self.errors:
             members["errors"] = [error._asdict() for error in self.errors]
-        return members
+        return members | self.members
 
 
 def refuse_field(pointer: str, code: str, detail: str) -> NativeError:

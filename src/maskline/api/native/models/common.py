@@ -3,8 +3,17 @@
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from maskline.clock import to_datetime
@@ -17,6 +26,7 @@ LIST_LIMIT_MAX: Final = 100
 LIST_LIMIT_DEFAULT: Final = 20
 ID_LENGTH_MAX: Final = 64
 CURSOR_LENGTH_MAX: Final = 400
+URL_LENGTH_MAX: Final = 1_000
 _E164_SHAPE: Final = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 _E164_SCHEMA: Final[dict[str, Any]] = {
     "type": "string",
@@ -24,7 +34,6 @@ _E164_SCHEMA: Final[dict[str, Any]] = {
     "examples": ["+912025550000"],
     "description": "A telephone number: plus and at most 15 digits.",
 }
-_PRINTABLE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 
 
 class Request(BaseModel):
@@ -139,6 +148,28 @@ Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s\x00-\x
 """A name people can read and type, without blanks around it."""
 
 
+AccountId = Annotated[str, Field(pattern=r"^MA[0-9A-Za-z]{18}$", description="An account's auth id.")]
+SubaccountId = Annotated[str, Field(pattern=r"^SA[0-9A-Za-z]{18}$", description="A sub-account's auth id.")]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166, two capital letters.")]
+
+
+def _check_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise PydanticCustomError("url", "Expected an http or https URL.")
+    return text
+
+
+Url = Annotated[
+    str, Field(max_length=URL_LENGTH_MAX, pattern=r"^[!-~\u00a1-\U0010fffd]+$"), AfterValidator(_check_url)
+]
+"""An http or https URL, without blanks; where its name leads is judged when it is used."""
+
+
 class ListOf(Resource, Generic[T]):
     """One page. `next` is the cursor of the page after it."""
 
@@ -176,3 +207,8 @@ class Problem(Resource):
     code: str
     detail: str | None = None
     errors: list[FieldProblem] | None = None
+    session_id: Annotated[str | None, Field(description="Of `pair-live`: the live session.")] = None
+    reason: Annotated[str | None, Field(description="Of `pool-exhausted`: why no number was free.")] = None
+    needed: Annotated[
+        int | None, Field(description="Of `pool-exhausted`: how many numbers would have been enough.")
+    ] = None
