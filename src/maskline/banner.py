@@ -50,7 +50,7 @@ def _deepcall_example(user: DeepCallUser | None, base: str) -> tuple[str, ...]:
     credentials = f'"userId": "{user.user_id}", "token": "{user.token.reveal()}"'
     return (
         "The same in DeepCall's words:",
-        f"  curl -d '{{{credentials}, \"m1\": 9812300001, \"m2\": 9812300002}}' \\",
+        f'  curl -d \'{{{credentials}, "m1": 9812300001, "m2": 9812300002}}\' \\',
         f"    {base}/api/v2/Masking/set",
         "",
     )
