@@ -21,7 +21,7 @@ FLUSH_TIMEOUT_S = 2.0  # at exit, for a reader that has stopped reading
 DEPTH_MAX = 6  # of nested values looked into; deeper ones are hidden whole
 
 _SECRET_KEYS = re.compile(
-    r"(?:^|_)(?:password|passwd|secret|token|authorization|credentials?|pin|pins|sdp|body|cookie)$",
+    r"(?:^|_)(?:password|passwd|secret|token|ssid|authorization|credentials?|pin|pins|sdp|body|cookie)$",
     re.IGNORECASE,
 )
 _NUMERIC_KEYS = re.compile(
