@@ -55,6 +55,7 @@ from maskline.workflows.expire_masking_sessions import (
     load_next_session_end,
     release_lapsed_bindings,
 )
+from maskline.workflows.idempotency import forget_answers
 
 _log = structlog.get_logger(__name__)
 
@@ -210,7 +211,10 @@ async def _tidy(threads: StoreThreads, clock: Clock, limits: PinLimits) -> None:
     async def forget(now: int) -> int:
         return await threads.write(forget_pin_tries, now, limits)
 
-    await tidy_up(works=(release, forget), clock=clock)
+    async def forget_kept(now: int) -> int:
+        return await threads.write(forget_answers, now)
+
+    await tidy_up(works=(release, forget, forget_kept), clock=clock)
 
 
 async def _stop_switch(switch: Switch) -> None:

@@ -1,5 +1,6 @@
 """Rows of accounts and sub-accounts."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy import bindparam, func, select, update
@@ -11,8 +12,20 @@ from .engine import Row, Tx
 from .schema import account, subaccount
 from .statement import Statement, insert_row
 
+ID_MAX: Final = 2**63 - 1
+"""Above every internal id: where a list begins that goes down."""
 LISTED_ROW_COUNT_MAX: Final = 10_000
 """Rows of inventory in one answer of the command line; larger stocks are listed by the API in pages."""
+
+CHANGEABLE: Final = (
+    "country",
+    "timezone",
+    "policy",
+    "cooloff_scope",
+    "refusal_prompt_url",
+    "has_strict_pins",
+)
+"""What may be changed of an account; its name and auth id stay."""
 
 _INSERT_ACCOUNT: Final = Statement(
     insert_row(
@@ -35,7 +48,7 @@ _UPDATE_ACCOUNT: Final = Statement(
     .values(
         {
             name: func.coalesce(bindparam(name, type_=account.c[name].type), account.c[name])
-            for name in ("refusal_prompt_url", "has_strict_pins")
+            for name in CHANGEABLE
         }
     )
 )
@@ -75,6 +88,26 @@ _SELECT_SUBACCOUNTS: Final = Statement(
     .order_by(subaccount.c.id)
     .limit(LISTED_ROW_COUNT_MAX)
 )
+_SELECT_PAGE: Final = Statement(
+    _ACCOUNT.where(account.c.id < bindparam("before"))
+    .order_by(account.c.id.desc())
+    .limit(bindparam("limit_"))
+)
+_SELECT_SUBACCOUNT_PAGE: Final = Statement(
+    _SUBACCOUNT.where(
+        subaccount.c.account_id == bindparam("account_id"), subaccount.c.id < bindparam("before")
+    )
+    .order_by(subaccount.c.id.desc())
+    .limit(bindparam("limit_"))
+)
+_UPDATE_TOKEN: Final = Statement(
+    update(account).where(account.c.auth_id == bindparam("auth_id_")).values(token_sealed=bindparam("sealed"))
+)
+_UPDATE_SUBACCOUNT_TOKEN: Final = Statement(
+    update(subaccount)
+    .where(subaccount.c.auth_id == bindparam("auth_id_"))
+    .values(token_sealed=bindparam("sealed"))
+)
 
 
 def insert_account(tx: Tx, *, auth_id: str, token: Secret, **columns: Any) -> int | None:
@@ -84,9 +117,19 @@ def insert_account(tx: Tx, *, auth_id: str, token: Secret, **columns: Any) -> in
     return None if row is None else int(row[0])
 
 
-def update_account(tx: Tx, id_: int, *, refusal_prompt_url: str | None, has_strict_pins: bool | None) -> None:
-    """Replace what is given (None: not given)."""
-    tx.run(_UPDATE_ACCOUNT, id_=id_, refusal_prompt_url=refusal_prompt_url, has_strict_pins=has_strict_pins)
+def update_account(tx: Tx, id_: int, changes: Mapping[str, object]) -> None:
+    """Replace what is given of `CHANGEABLE`."""
+    tx.run(_UPDATE_ACCOUNT, id_=id_, **(dict.fromkeys(CHANGEABLE) | dict(changes)))
+
+
+def update_token(tx: Tx, auth_id: str, token: Secret) -> None:
+    """Give an account or a sub-account another token; the one it had opens nothing any more."""
+    if auth_id.startswith("SA"):
+        sealed = tx.keys.seal(token.reveal(), f"subaccount.token_sealed:{auth_id}")
+        tx.run(_UPDATE_SUBACCOUNT_TOKEN, auth_id_=auth_id, sealed=sealed)
+    else:
+        sealed = tx.keys.seal(token.reveal(), f"account.token_sealed:{auth_id}")
+        tx.run(_UPDATE_TOKEN, auth_id_=auth_id, sealed=sealed)
 
 
 def insert_subaccount(tx: Tx, *, auth_id: str, token: Secret, **columns: Any) -> int | None:
@@ -112,6 +155,19 @@ def load_account(
 def load_accounts(tx: Tx) -> tuple[Account, ...]:
     """Load every account, oldest first."""
     return tuple(_account(tx, row) for row in tx.rows(_SELECT_ALL))
+
+
+def load_account_page(tx: Tx, before: int | None, limit: int) -> tuple[Account, ...]:
+    """Load a page of accounts older than the one with the internal id `before`, newest first."""
+    rows = tx.rows(_SELECT_PAGE, before=ID_MAX if before is None else before, limit_=limit)
+    return tuple(_account(tx, row) for row in rows)
+
+
+def load_subaccount_page(tx: Tx, account_id: int, before: int | None, limit: int) -> tuple[Subaccount, ...]:
+    """Load a page of an account's sub-accounts, likewise."""
+    before = ID_MAX if before is None else before
+    rows = tx.rows(_SELECT_SUBACCOUNT_PAGE, account_id=account_id, before=before, limit_=limit)
+    return tuple(_subaccount(tx, row) for row in rows)
 
 
 def load_subaccount(tx: Tx, auth_id: str) -> Subaccount | None:

@@ -4,7 +4,7 @@ import hmac
 from dataclasses import dataclass, replace
 from typing import Final
 
-from maskline.core.inventory import Account, NewAccount, Subaccount
+from maskline.core.inventory import Account, AllocationPolicy, CooloffScope, NewAccount, Subaccount
 from maskline.core.secret import Secret
 from maskline.store import accounts as rows
 from maskline.store.engine import Tx
@@ -51,15 +51,41 @@ def create_account(tx: Tx, new: NewAccount, now: int) -> Account | AccountExists
 
 
 def change_account(
-    tx: Tx, account: Account, *, refusal_prompt_url: str | None = None, has_strict_pins: bool | None = None
+    tx: Tx,
+    account: Account,
+    *,
+    refusal_prompt_url: str | None = None,
+    has_strict_pins: bool | None = None,
+    country: str | None = None,
+    timezone: str | None = None,
+    policy: AllocationPolicy | None = None,
+    cooloff_scope: CooloffScope | None = None,
 ) -> Account:
     """Replace what is given (None: not given); it holds for the next call and the next session."""
-    rows.update_account(
-        tx, account.id, refusal_prompt_url=refusal_prompt_url, has_strict_pins=has_strict_pins
-    )
+    changes = {
+        "refusal_prompt_url": refusal_prompt_url,
+        "has_strict_pins": has_strict_pins,
+        "country": country,
+        "timezone": timezone,
+        "policy": None if policy is None else policy.value,
+        "cooloff_scope": None if cooloff_scope is None else cooloff_scope.value,
+    }
+    rows.update_account(tx, account.id, changes)
     changed = rows.load_account(tx, id_=account.id)
     assert changed is not None, "accounts are not deleted"
     return changed
+
+
+def rotate_token(tx: Tx, auth_id: str) -> Account | None:
+    """Give an account or a sub-account another token; None when there is none of this auth id.
+
+    The old one opens nothing from now on, and requests to its receivers are signed with the new one: a token is
+    rotated because somebody else may know it. Who needs an overlap uses API keys.
+    """
+    if load_account_of(tx, auth_id) is None:
+        return None
+    rows.update_token(tx, auth_id, _draw_token(tx))
+    return load_account_of(tx, auth_id)
 
 
 def create_subaccount(tx: Tx, account: Account, name: str, now: int) -> Subaccount | AccountExists:
@@ -111,6 +137,16 @@ def load_subaccount(tx: Tx, account: Account, auth_id: str) -> Subaccount | None
 def list_accounts(tx: Tx) -> tuple[Account, ...]:
     """List accounts, oldest first."""
     return rows.load_accounts(tx)
+
+
+def list_account_page(tx: Tx, before: int | None, limit: int) -> tuple[Account, ...]:
+    """List accounts, newest first, beginning below the internal id `before`."""
+    return rows.load_account_page(tx, before, limit)
+
+
+def list_subaccount_page(tx: Tx, account_id: int, before: int | None, limit: int) -> tuple[Subaccount, ...]:
+    """List an account's sub-accounts, likewise."""
+    return rows.load_subaccount_page(tx, account_id, before, limit)
 
 
 def list_subaccounts(tx: Tx, account: Account) -> tuple[Subaccount, ...]:

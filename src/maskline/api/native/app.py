@@ -10,10 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
+from maskline.api.native.accounts import AccountsAPI, account_routes
 from maskline.api.native.deliveries import DeliveriesAPI, delivery_routes
 from maskline.api.native.errors import NativeError
 from maskline.api.native.kernel import NativeKernel, refuse
+from maskline.api.native.keys import KeysAPI, key_routes
 from maskline.api.native.routes import Route
+from maskline.api.native.subaccounts import SubaccountsAPI, subaccount_routes
 from maskline.api.native.webhooks import WebhooksAPI, webhook_routes
 
 PREFIX: Final = "/maskline/v1"
@@ -22,6 +25,9 @@ PREFIX: Final = "/maskline/v1"
 def native_routes(kernel: NativeKernel) -> tuple[Route, ...]:
     """The whole table: everything that the dialect offers."""
     return (
+        *account_routes(AccountsAPI(kernel)),
+        *subaccount_routes(SubaccountsAPI(kernel)),
+        *key_routes(KeysAPI(kernel)),
         *webhook_routes(WebhooksAPI(kernel)),
         *delivery_routes(DeliveriesAPI(kernel)),
     )
