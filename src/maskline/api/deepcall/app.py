@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from maskline.api.deepcall import answers
+from maskline.api.deepcall.click_to_call import AGENT_PATH, CLICK_METHODS, FROM_TO_PATHS, ClickToCallAPI
 from maskline.api.deepcall.errors import Code, DeepCallError
 from maskline.api.deepcall.kernel import DeepCallKernel, Operation
 from maskline.api.deepcall.masking import MaskingAPI
@@ -72,6 +73,12 @@ def create_deepcall_route(kernel: DeepCallKernel) -> DeepCallRoute:
         operations.add(f"{prefix}/Masking/set", ["POST"], kernel.endpoint("set", masking.set))
         operations.add(f"{prefix}/Masking/unset", ["POST"], kernel.endpoint("unset", masking.unset))
         operations.add(f"{prefix}/callreport/masklist", ["POST"], kernel.endpoint("masklist", masklist.list))
+    clicks = ClickToCallAPI(kernel)
+    for path in FROM_TO_PATHS:
+        operations.add(path, CLICK_METHODS, kernel.endpoint("click_to_call", clicks.call_from_to))
+    operations.add(
+        AGENT_PATH, CLICK_METHODS, kernel.endpoint("click_to_call", clicks.call_agent_and_customer)
+    )
     return DeepCallRoute(kernel, operations)
 
 
