@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from maskline.api.deepcall.app import create_deepcall_route
 from maskline.api.deepcall.kernel import DeepCallKernel, DeepCallSettings
+from maskline.api.deepcall.schema import describe as describe_deepcall
 from maskline.api.metrics import HTTPMetrics
 from maskline.api.native.app import PREFIX as NATIVE_PREFIX
 from maskline.api.native.app import create_native_app, native_routes
@@ -83,6 +84,11 @@ def create_app(
         settings=deepcall or DeepCallSettings(public_url=public_url),
     )
     app.router.routes.append(create_deepcall_route(deepcall_kernel))
+
+    async def show_deepcall_schema(_request: Request) -> Response:
+        return JSONResponse(describe_deepcall(deepcall_kernel.settings))
+
+    app.router.routes.append(Route("/docs/deepcall.json", show_deepcall_schema))
 
     kernel = NativeKernel(
         store=store,
