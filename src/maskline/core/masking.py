@@ -148,6 +148,8 @@ class NewMaskingSession:
     subaccount_id: int | None = None
     pool_id: int | None = None
     """None: any number of the account."""
+    virtual_number: DID | None = None
+    """The one number to have, or none at all; None: whichever the policy chooses."""
     reference: str | None = None
     """The client's own name for it, at most 200 characters; on repetition a given one replaces."""
     is_pair_ordered: bool = True

@@ -30,7 +30,7 @@ from maskline.core.masking import (
     Role,
     SessionCreated,
 )
-from maskline.core.numbers import ANYONE, PartyRef
+from maskline.core.numbers import ANYONE, DID, PartyRef
 from maskline.core.pin import PIN_LIMITS, PinLimits, pin_weight, pin_weight_max
 from maskline.store import bindings, call_orders, numbers, outbox, session_writes, sessions
 from maskline.store.bindings import Rules, Wish
@@ -221,6 +221,9 @@ def _insert_parties(tx: Tx, request: _Request) -> None:
 def _candidates(tx: Tx, request: _Request) -> Iterator[Candidate]:
     """Yield free numbers in the policy's order, at most CANDIDATE_COUNT_MAX."""
     policy = request.account.policy
+    if request.new.virtual_number is not None:
+        yield from _only_candidate(tx, request, request.new.virtual_number)
+        return
     if policy is not AllocationPolicy.FIRST_FIT:
         free = bindings.load_candidates(
             tx, request.wish, after_id=0, count_max=CANDIDATE_COUNT_MAX, now=request.now, has_history=True
@@ -236,6 +239,17 @@ def _candidates(tx: Tx, request: _Request) -> Iterator[Candidate]:
         if len(free) < _PAGE_SIZE:
             return
         after_id = free[-1].number_id
+
+
+def _only_candidate(tx: Tx, request: _Request, number: DID) -> tuple[Candidate, ...]:
+    """The one number that is asked for, if it is free."""
+    found = numbers.load_number(tx, number)
+    if found is None:
+        return ()
+    free = bindings.load_candidates(
+        tx, request.wish, after_id=found.id - 1, count_max=1, now=request.now, has_history=False
+    )
+    return tuple(it for it in free if it.number_id == found.id)
 
 
 def _occupy(tx: Tx, request: _Request, number_id: int) -> _Outcome:

@@ -46,10 +46,9 @@ class ClickToCallAPI:
         fields, account = await self._authenticate(request)
         for name in ("fromType", "toType"):
             _check_number_type(fields, name)
-        first = _read_numbers(fields, "from", account)[0]
-        second = _read_number(fields, "to", account)
+        pair = (_read_numbers(fields, "from", account)[0], _read_number(fields, "to", account))
         shown = _read_shown(fields, ("cli", "fromCLI", "toCLI"), account)
-        return await self._place(request, fields, account, first, second, shown)
+        return await self._place(request, account, self._build(fields, account, pair, shown))
 
     async def call_agent_and_customer(self, request: Request) -> Response:
         """Version 3: `callFirst` says which of agent and customer is called first."""
@@ -60,9 +59,9 @@ class ClickToCallAPI:
         call_first = (values.read_text(fields, "callFirst") or "agent").lower()
         if call_first not in {"agent", "customer"}:
             raise errors.invalid("callFirst is neither agent nor customer")
-        first, second = (agent, customer) if call_first == "agent" else (customer, agent)
+        pair = (agent, customer) if call_first == "agent" else (customer, agent)
         shown = _read_shown(fields, ("customerCLI", "agentCLI", "fromCLI"), account)
-        return await self._place(request, fields, account, first, second, shown)
+        return await self._place(request, account, self._build(fields, account, pair, shown))
 
     async def _authenticate(self, request: Request) -> tuple[Fields, Account]:
         if request.method == "HEAD":  # nobody means a call by it
@@ -70,10 +69,11 @@ class ClickToCallAPI:
         fields = await read_fields(request)
         return fields, await self._kernel.authenticate(fields)
 
-    async def _place(
-        self, request: Request, fields: Fields, account: Account, first: E164, second: E164, shown: DID | None
-    ) -> Response:
-        if first == second:
+    def _build(
+        self, fields: Fields, account: Account, pair: tuple[E164, E164], shown: DID | None
+    ) -> NewClick:
+        """What is asked for, the first called first. Raises DeepCallError: 1000, 1502."""
+        if pair[0] == pair[1]:
             raise errors.invalid("both are the same number")
         now = self._kernel.clock.now()
         ends_at = values.read_end(fields, now=now, timezone=account.timezone)
@@ -81,14 +81,17 @@ class ClickToCallAPI:
             ends_at = now + SESSION_EXPIRY_S_DEFAULT * MICROSECONDS
         if ends_at <= now:
             raise errors.invalid("the expiry is in the past")
-        click = NewClick(
-            first=first,
-            second=second,
+        return NewClick(
+            first=pair[0],
+            second=pair[1],
             ends_at=ends_at,
             shown=shown,
             ring_timeout_s=_read_ring_timeout(fields),
             reference=values.read_event_id(fields),
         )
+
+    async def _place(self, request: Request, account: Account, click: NewClick) -> Response:
+        now = self._kernel.clock.now()
         outcome = await self._kernel.store.write(click_to_call, account, click, now)
         match outcome:
             case CallOrdered(call_id=call_id, session=session):
