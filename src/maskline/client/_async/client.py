@@ -7,7 +7,7 @@ from typing import Self
 
 import httpx
 
-from maskline.client._async.operating import AsyncKeys
+from maskline.client._async.operating import AsyncAccounts, AsyncKeys, AsyncSubaccounts
 from maskline.client._async.telling import AsyncDeliveries, AsyncEvents, AsyncWebhooks
 from maskline.client._async.transport import AsyncTransport, change_options
 from maskline.client.options import ANSWER_TIMEOUT_S, Options, build_credentials
@@ -84,6 +84,16 @@ class AsyncClient:
     async def close(self) -> None:
         """Close the connections, also those of clients made `with_options`."""
         await self._transport.close()
+
+    @cached_property
+    def accounts(self) -> AsyncAccounts:
+        """Tenants, and the account that the client acts for."""
+        return AsyncAccounts(self._transport)
+
+    @cached_property
+    def subaccounts(self) -> AsyncSubaccounts:
+        """Parts of an account with credentials of their own."""
+        return AsyncSubaccounts(self._transport)
 
     @cached_property
     def keys(self) -> AsyncKeys:

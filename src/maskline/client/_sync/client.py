@@ -8,7 +8,7 @@ from typing import Self
 
 import httpx
 
-from maskline.client._sync.operating import Keys
+from maskline.client._sync.operating import Accounts, Keys, Subaccounts
 from maskline.client._sync.telling import Deliveries, Events, Webhooks
 from maskline.client._sync.transport import Transport, change_options
 from maskline.client.options import ANSWER_TIMEOUT_S, Options, build_credentials
@@ -85,6 +85,16 @@ class Client:
     def close(self) -> None:
         """Close the connections, also those of clients made `with_options`."""
         self._transport.close()
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Tenants, and the account that the client acts for."""
+        return Accounts(self._transport)
+
+    @cached_property
+    def subaccounts(self) -> Subaccounts:
+        """Parts of an account with credentials of their own."""
+        return Subaccounts(self._transport)
 
     @cached_property
     def keys(self) -> Keys:
