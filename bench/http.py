@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bench.dialects import Requests, make_creations, plivo_reads
 from bench.http_direct import DirectPlan
 from bench.http_load import LoadPlan, Measured
 from bench.process import children_of, pin, read_family_cpu_s, read_usage, time_core_ms
@@ -30,6 +31,8 @@ from maskline.workflows.accounts import list_accounts
 from maskline.workflows.list_masking_sessions import list_masking_sessions
 
 CLIENT_COUNTS = (1, 16, 64)
+POINTS = (("plivo", 1), ("plivo", 16), ("plivo", 64), ("deepcall", 64))
+"""Creations over HTTP: the dialect and how many clients."""
 CREATE_S, GET_S, WARM_UP_S = 10.0, 5.0, 3.0
 WARM_UP_CLIENTS = 16
 GET_IDS_MAX = 1_000  # sessions asked for in turn
@@ -44,12 +47,13 @@ INDEXES_PER_POINT = 1_000_000  # far more than can be created in a point: no pai
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """A database to measure: where it is, its account, and its server's process if it has one."""
+    """A database to measure: where it is, its account, its server's process if it has one, how to create in it."""
 
     directory: Path
     url: str
     server_pid: int | None
     account: Account
+    creations: dict[str, Requests]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +88,15 @@ def time_sync_ms(directory: Path) -> float:
     return elapsed_s / SYNC_COUNT * 1000
 
 
-def load_account(directory: Path, url: str) -> Account:
-    """The account that `fill` made."""
+def open_world(directory: Path, url: str, server_pid: int | None = None) -> World:
+    """A database that `fill` made, with what clients of every dialect need."""
     store = open_store(url, directory / "maskline.key")
     try:
         (account,) = store.read(list_accounts)
+        creations = make_creations(store, account, time.time_ns() // 1000)
     finally:
         store.close()
-    return account
+    return World(directory=directory, url=url, server_pid=server_pid, account=account, creations=creations)
 
 
 def count_sessions(world: World) -> int:
@@ -194,8 +199,7 @@ def bench_service(world: World) -> tuple[list[Point], list[Point]]:
     with running(world.directory, calls_max=100, url=url) as service:
         plan = LoadPlan(
             port=read_http_port(world.directory),
-            auth_id=world.account.auth_id,
-            token=world.account.token.reveal(),
+            requests=(world.creations["plivo"],),
             client_count=WARM_UP_CLIENTS,
             duration_s=WARM_UP_S,
             core=OTHER_CORE,
@@ -203,20 +207,25 @@ def bench_service(world: World) -> tuple[list[Point], list[Point]]:
         _, ids = measure_http("warm-up", world, service.pid, plan, is_shown=False)
         created = len(ids)
         creates = []
-        for serial, clients in enumerate(CLIENT_COUNTS, 1):
+        for serial, (dialect, clients) in enumerate(POINTS, 1):
             load = replace(
-                plan, client_count=clients, duration_s=CREATE_S, first_index=serial * INDEXES_PER_POINT
+                plan,
+                requests=(world.creations[dialect],),
+                client_count=clients,
+                duration_s=CREATE_S,
+                first_index=serial * INDEXES_PER_POINT,
             )
-            point, new_ids = measure_http("create, HTTP", world, service.pid, load)
+            point, _ = measure_http(f"create, {dialect}", world, service.pid, load)
             creates.append(point)
-            created += len(new_ids)
+            created += point.answered - point.failed
         # A repeated pair would have updated its session: every answer must have left one of its own.
         stored = count_sessions(world) - SESSION_COUNT
         if stored != created:
             raise RuntimeError(f"{created} creations answered, {stored} stored")
         gets = []
         for clients in CLIENT_COUNTS:
-            load = replace(plan, client_count=clients, duration_s=GET_S, session_ids=ids[:GET_IDS_MAX])
+            reads = tuple(plivo_reads(world.account, f"{id_}/") for id_ in ids[:GET_IDS_MAX])
+            load = replace(plan, client_count=clients, duration_s=GET_S, requests=reads)
             point, _ = measure_http("get one, HTTP", world, service.pid, load)
             gets.append(point)
     return creates, gets
@@ -253,9 +262,11 @@ def bench_database(over_http: World, direct: World) -> dict[str, Any]:
     creates, gets = bench_service(over_http)
     alone, grouped = bench_direct(direct)
     costs = []
-    for http, bare in zip(creates, grouped, strict=True):
+    for http in creates:
+        bare = next(it for it in grouped if it.client_count == http.client_count)
         costs.append(
             {
+                "name": http.name,
                 "client_count": http.client_count,
                 "rate_ratio": http.requests_per_s / bare.requests_per_s,
                 "p50_ratio": http.p50_ms / bare.p50_ms,
@@ -264,8 +275,8 @@ def bench_database(over_http: World, direct: World) -> dict[str, Any]:
             }
         )
         print(
-            f"HTTP at {http.client_count:>2} clients: {costs[-1]['rate_ratio']:4.0%} of the rate of its statements, "
-            f"p50 {costs[-1]['p50_ratio']:.1f} and p99 {costs[-1]['p99_ratio']:.1f} times theirs, "
+            f"{http.name} at {http.client_count:>2} clients: {costs[-1]['rate_ratio']:4.0%} of the rate of its "
+            f"statements, p50 {costs[-1]['p50_ratio']:.1f} and p99 {costs[-1]['p99_ratio']:.1f} times theirs, "
             f"{costs[-1]['http_cpu_ms']:.2f} ms CPU more a request"
         )
     return {
@@ -293,10 +304,7 @@ def bench_sqlite(directory: Path) -> dict[str, Any]:
     first.mkdir()
     fill(first, callee_port=free_port())
     shutil.copytree(first, second)
-    over_http, direct = (
-        World(directory=place, url=url, server_pid=None, account=load_account(place, url))
-        for place, url in ((it, f"sqlite:///{it / 'maskline.db'}") for it in (first, second))
-    )
+    over_http, direct = (open_world(it, f"sqlite:///{it / 'maskline.db'}") for it in (first, second))
     return bench_database(over_http, direct)
 
 
@@ -309,10 +317,7 @@ def bench_postgresql(directory: Path) -> dict[str, Any]:
         fill(place, callee_port=free_port(), url=first)
         cluster.analyse("over_http")
         second = cluster.create_database("direct", template="over_http")
-        over_http, direct = (
-            World(directory=place, url=url, server_pid=cluster.pid, account=load_account(place, url))
-            for url in (first, second)
-        )
+        over_http, direct = (open_world(place, url, cluster.pid) for url in (first, second))
         return bench_database(over_http, direct)
 
 

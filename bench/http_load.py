@@ -5,7 +5,6 @@ request when the last is answered; it does no more than that, so that one core o
 """
 
 import asyncio
-import base64
 import json
 import os
 import sys
@@ -17,22 +16,22 @@ from typing import cast
 
 import uvloop
 
+from bench.dialects import FIRST, SECOND, Requests
+
 CONNECT_TIMEOUT_S = 5.0
 GRACE_S = 10.0  # how long after its time a run may take to hear the last answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
-    """What to send. With session ids they are asked for in turn; without, sessions are created."""
+    """What to send: the requests in turn, over and over; those with a body are each of another pair."""
 
     port: int
-    auth_id: str
-    token: str
+    requests: tuple[Requests, ...]
     client_count: int
     duration_s: float
     core: int
     first_index: int = 0
-    session_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +91,11 @@ class Load:
         self.failed = 0
         self.first_failure = ""
         self.session_ids: list[str] = []
-        self.wanted_status = b"200" if plan.session_ids else b"201"
-        self.has_ids = not plan.session_ids
-        self._requests = render_gets(plan) if plan.session_ids else render_creates(plan)
+        wanted = plan.requests[0]  # all are of one kind
+        self.wanted_status = str(wanted.wanted_status).encode()
+        self.wanted_text = wanted.wanted_text.encode()
+        self.id_follows = wanted.id_follows.encode()
+        self._requests = render_creates(plan) if wanted.body else render_gets(plan)
         self._running = 0
         self._ends_mono_s = time.perf_counter() + plan.duration_s
         self.done = asyncio.Event()
@@ -119,27 +120,24 @@ class Load:
             self.done.set()
 
 
-def render_head(plan: LoadPlan, method: str, path: str) -> str:
+def render_head(plan: LoadPlan, requests: Requests) -> str:
     """A request's head but for its length and the blank line."""
-    credentials = base64.b64encode(f"{plan.auth_id}:{plan.token}".encode()).decode()
-    return (
-        f"{method} /v1/Account/{plan.auth_id}/Masking/Session/{path} HTTP/1.1\r\nHost: 127.0.0.1:{plan.port}\r\n"
-        f"Authorization: Basic {credentials}\r\nAccept: */*\r\nUser-Agent: bench\r\n"
-    )
+    return f"{requests.head}Host: 127.0.0.1:{plan.port}\r\nAccept: */*\r\nUser-Agent: bench\r\n"
 
 
 def render_creates(plan: LoadPlan) -> Iterator[bytes]:
     """Creations without end, each of another pair."""
-    head = render_head(plan, "POST", "") + "Content-Type: application/json\r\n"
+    (requests,) = plan.requests
+    head = render_head(plan, requests)
     for index in count(plan.first_index):
         first, second = parties(index)
-        body = f'{{"first_party": "{first}", "second_party": "{second}", "session_expiry": 86400}}'
+        body = requests.body.replace(FIRST, first).replace(SECOND, second)
         yield f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
 def render_gets(plan: LoadPlan) -> Iterator[bytes]:
-    """Questions for the given sessions, over and over."""
-    return cycle([f"{render_head(plan, 'GET', f'{id_}/')}\r\n".encode() for id_ in plan.session_ids])
+    """The given questions, over and over."""
+    return cycle([f"{render_head(plan, it)}\r\n".encode() for it in plan.requests])
 
 
 class Client(asyncio.Protocol):
@@ -176,10 +174,10 @@ class Client(asyncio.Protocol):
             return
         load = self._load
         load.latencies_s.append(time.perf_counter() - self._sent_mono_s)
-        if buffer[9:12] != load.wanted_status:
+        if buffer[9:12] != load.wanted_status or buffer.find(load.wanted_text, head_end) < 0:
             load.fail(buffer.decode())
-        elif load.has_ids:
-            id_at = buffer.find(b'"session_uuid":"', head_end) + len(b'"session_uuid":"')
+        elif load.id_follows:
+            id_at = buffer.find(load.id_follows, head_end) + len(load.id_follows)
             load.session_ids.append(buffer[id_at : id_at + 36].decode())
         self._buffer = b""
         self._is_waiting = False
@@ -219,7 +217,7 @@ async def run(plan: LoadPlan) -> Measured:
 def main() -> None:
     """Run the plan on standard input."""
     given = json.load(sys.stdin)
-    plan = LoadPlan(**given | {"session_ids": tuple(given["session_ids"])})
+    plan = LoadPlan(**given | {"requests": tuple(Requests(**it) for it in given["requests"])})
     os.sched_setaffinity(0, {plan.core})
     json.dump(asdict(uvloop.run(run(plan))), sys.stdout)
 

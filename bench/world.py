@@ -52,8 +52,10 @@ def free_port() -> int:
             return port
 
 
-def fill(directory: Path, *, callee_port: int, url: str | None = None) -> Path:
-    """Make 5,000 sessions on 1,000 numbers; return sipp's file of callers and virtual numbers."""
+def fill(
+    directory: Path, *, callee_port: int, url: str | None = None, session_count: int = SESSION_COUNT
+) -> Path:
+    """Make sessions, 5,000 as a rule, on 1,000 numbers; return sipp's file of callers and virtual numbers."""
     url = url or f"sqlite:///{directory / 'maskline.db'}"
     key = directory / "maskline.key"
     init_database(url, key)
@@ -78,7 +80,7 @@ def fill(directory: Path, *, callee_port: int, url: str | None = None) -> Path:
         store.run(
             add_numbers, NewNumbers(numbers=numbers, account_id=account.id, trunk_id=trunk.id), clock.now()
         )
-        for index in range(SESSION_COUNT):
+        for index in range(session_count):
             # Five sessions share one first party, so that sessions spread over numbers.
             first = E164(f"+9198{10_000_000 + index // 5}")
             second = E164(f"+9199{10_000_000 + index}")
@@ -126,13 +128,21 @@ def running(directory: Path, *, calls_max: int, url: str | None = None) -> Itera
         )
         try:
             wait_until_healthy(process, f"http://127.0.0.1:{http_port}/healthz")
-            (media_pid,) = children_of(process.pid)
+            (media_pid,) = (child for child in children_of(process.pid) if is_media_process(child))
             pin(process.pid, SERVICE_CORE)
             pin(media_pid, OTHER_CORE)
             yield Running(process.pid, media_pid, sip_port)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(20)
+
+
+def is_media_process(pid: int) -> bool:
+    """Whether a child of the service is its media process: others may live for a moment at its start."""
+    try:
+        return b"maskline.engine.media_guard" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def wait_until_healthy(process: "subprocess.Popen[bytes]", url: str) -> None:
