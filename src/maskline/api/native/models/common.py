@@ -128,6 +128,26 @@ KnownNumber = Annotated[
 VirtualNumberText = Annotated[DID, PlainValidator(_read_virtual), WithJsonSchema(_E164_SCHEMA)]
 """A virtual number, in either direction; it is not secret."""
 
+
+def _unescape_plus(value: object) -> object:
+    return "+" + value[1:] if isinstance(value, str) and value.startswith(" ") else value
+
+
+QueryNumber = Annotated[
+    E164,
+    PlainValidator(lambda it: _read_number(_unescape_plus(it))),
+    PlainSerializer(lambda it: it.reveal(), return_type=str),
+    WithJsonSchema(_E164_SCHEMA),
+]
+"""A person's number in a query, where a plus that was not escaped arrives as a blank."""
+
+QueryVirtualNumber = Annotated[
+    DID,
+    PlainValidator(lambda it: DID(_read_number(_unescape_plus(it)).reveal())),
+    WithJsonSchema(_E164_SCHEMA),
+]
+"""A virtual number in a query."""
+
 SecretText = Annotated[
     Secret,
     PlainValidator(_read_secret),
