@@ -78,12 +78,12 @@ class CallRecord:
     @property
     def caller_leg_s(self) -> int:
         """Answered seconds of the A-leg, a started second counting whole."""
-        return _leg_s(self.answered_at, self.ended_at)
+        return answered_s(self.answered_at, self.ended_at)
 
     @property
     def callee_leg_s(self) -> int:
         """Answered seconds of the B-leg, a started second counting whole."""
-        return _leg_s(self.callee_answered_at, self.ended_at)
+        return answered_s(self.callee_answered_at, self.ended_at)
 
     @property
     def leg_count(self) -> int:
@@ -211,10 +211,21 @@ def leg_status(reason: Reason, *, is_answered: bool) -> LegStatus:
 
 
 def leg_id(call_id: str, side: Side) -> str:
-    """Return the id under which a leg is reported, in the form of a UUID; it tells nothing of the call's."""
-    digest = hashlib.sha256(f"leg {side} {call_id}".encode()).hexdigest()
-    return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
+    """Return the id under which a leg is reported, in the form of a UUID; it tells nothing of the call's.
+
+    The two of a call differ in their last digit alone, which is even for leg A.
+    """
+    digest = hashlib.sha256(f"leg {call_id}".encode()).hexdigest()
+    last = int(digest[31], 16) & ~1 | (side is Side.B)
+    return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:31]}{last:x}"
 
 
-def _leg_s(answered_at: int | None, ended_at: int) -> int:
+def split_leg_id(leg: str) -> tuple[str, Side]:
+    """Say which leg an id of `leg_id`'s form would be: the id of its call's leg A, and its side."""
+    last = int(leg[-1], 16)
+    return f"{leg[:-1]}{last & ~1:x}", Side.B if last & 1 else Side.A
+
+
+def answered_s(answered_at: int | None, ended_at: int) -> int:
+    """Return the seconds of a leg from its answer (µs UTC), a started one counting whole."""
     return 0 if answered_at is None else max(0, -((answered_at - ended_at) // MICROSECONDS))

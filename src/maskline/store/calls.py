@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Integer, and_, bindparam, case, delete, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql
 
-from maskline.core.call_record import CallRecord, NewCall, OrphanCall, RefusedCall
+from maskline.core.call_record import CallRecord, NewCall, OrphanCall, RefusedCall, Side, leg_id
 from maskline.core.masking import InteractionKind, Role
 from maskline.core.numbers import DID, PartyRef
 from maskline.core.termination import Termination
@@ -125,6 +125,7 @@ _RECORD_COLUMNS: Final = (
     "q850",
     "sip_status",
     "is_service_initiated",
+    "leg_a_id",
 )
 _INSERT_RECORD: Final = Statement(
     postgresql.insert(call_record)
@@ -304,6 +305,7 @@ def insert_record(tx: Tx, record: CallRecord | RefusedCall, columns: dict[str, A
         q850=termination.q850,
         sip_status=termination.sip_status,
         is_service_initiated=record.is_service_initiated,
+        leg_a_id=leg_id(record.call_id, Side.A),
         **columns,
     )
     return count == 1

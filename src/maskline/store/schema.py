@@ -344,7 +344,9 @@ call_record = Table(
     Column("q850", Integer),
     Column("sip_status", Integer),
     Column("is_service_initiated", Boolean, nullable=False, server_default=false()),
+    Column("leg_a_id", String(36)),  # as leg A is reported; leg B's differs in its last digit
     CheckConstraint("ended_at >= started_at", name="interval"),
+    Index("ix_call_record_leg_a_id", "leg_a_id"),
     Index("ix_call_record_account_id_started_at", "account_id", "started_at"),
     Index("ix_call_record_session_id", "session_id"),
 )

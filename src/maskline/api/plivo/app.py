@@ -10,6 +10,7 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from maskline.api.plivo import errors, schema
+from maskline.api.plivo.calls import CallAPI
 from maskline.api.plivo.kernel import PREFIX, PlivoAPI, PlivoRoute, PlivoSettings
 from maskline.api.plivo.recordings import RecordingAPI
 from maskline.api.plivo.sessions import SessionAPI
@@ -34,7 +35,7 @@ def create_plivo_app(api: PlivoAPI, recordings: RecordingStorage | None = None) 
     )
     app.add_middleware(SlashTolerance)
     app.router.route_class = _BareRoute
-    routes: tuple[PlivoRoute, ...] = SessionAPI(api).routes()
+    routes: tuple[PlivoRoute, ...] = SessionAPI(api).routes() + CallAPI(api).routes()
     if recordings is not None:
         routes += RecordingAPI(api, recordings).routes()
     for route in routes:

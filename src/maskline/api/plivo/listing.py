@@ -110,7 +110,7 @@ def read_pairs(query: bytes) -> list[tuple[str, str]]:
 
 def parse_span(name: str, comparison: str | None, text: str) -> Span:
     """What one parameter leaves of the axis; a text is as wide as its last digit, as in the answers."""
-    if name == "duration":
+    if name.endswith("duration"):
         number = fields.parse_integer(text)
         if number is None or abs(number) > DURATION_S_MAX:
             raise errors.outside_range(name)
@@ -144,15 +144,22 @@ def _apply_windows(created: Span | None, ends: Span | None, now: int) -> tuple[S
     return _bound("created_time", created, now), _bound("expiry_time", ends, now)
 
 
+def apply_window(name: str, span: Span | None, now: int) -> Span:
+    """The last seven days where no bound is given, else thirty days at most."""
+    return Span(from_=now - WINDOW_DEFAULT_US) if span is None else _bound(name, span, now)
+
+
 def _bound(name: str, span: Span | None, now: int) -> Span:
+    """A bound on one side reaches for thirty days from there; two that are further apart are refused."""
     if span is None:
         return Span()
-    until = span.until
-    if span.from_ is None:
-        assert until is not None, "a parameter bounds at least one side"
-        return Span(from_=until - WINDOW_US_MAX, until=until)
-    if (now if until is None else until) - span.from_ > WINDOW_US_MAX:
-        raise errors.PlivoError(400, f"Invalid parameter. {name} range should be within 30 days.")
+    match span.from_, span.until:
+        case None, int(until):
+            return Span(from_=until - WINDOW_US_MAX, until=until)
+        case int(start), None if now - start > WINDOW_US_MAX:
+            return Span(from_=start, until=start + WINDOW_US_MAX)
+        case int(start), int(until) if until - start > WINDOW_US_MAX:
+            raise errors.PlivoError(400, f"Invalid parameter. {name} range should be within 30 days.")
     return span
 
 
