@@ -153,7 +153,8 @@ def _api_para(told: _Told) -> dict[str, Value]:
 
 def _times(told: _Told) -> Mapping[str, Value]:
     report = told.report
-    first = min(((leg.answered_at, number) for number, leg in told.legs if leg.answered_at), default=None)
+    answers = [(leg.answered_at, number) for number, leg in told.legs if leg.answered_at is not None]
+    first = min(answers, default=None)
     first_at, first_number = (None, "") if first is None else first
     caller_at = report.caller.answered_at
     callee_at = None if report.callee is None else report.callee.answered_at
@@ -178,7 +179,8 @@ def _status(report: CallReport) -> int:
     if report.bridged_at is not None:
         return STATUS_BOTH
     legs = (report.caller, report.callee)
-    return STATUS_ONE if any(leg is not None and leg.answered_at for leg in legs) else STATUS_NOBODY
+    has_answer = any(leg is not None and leg.answered_at is not None for leg in legs)
+    return STATUS_ONE if has_answer else STATUS_NOBODY
 
 
 def _hung_up_by(report: CallReport) -> str:
@@ -194,6 +196,7 @@ def _hung_up_by(report: CallReport) -> str:
 def _leg_detail(told: _Told, number: str, leg: ReportedLeg) -> Value:
     report = told.report
     talk_at = None if leg.answered_at is None else report.bridged_at
+    rung_until = report.ended_at if leg.answered_at is None else leg.answered_at
     url = "" if talk_at is None else told.recording_url
     return {
         "CTC": 1 if report.is_service_initiated else 0,
@@ -203,7 +206,7 @@ def _leg_detail(told: _Told, number: str, leg: ReportedLeg) -> Value:
         "number": number,
         "visitId": _visit_id(leg.started_at),
         "nodeId": "",
-        "totalRingDuration": _seconds(leg.started_at, leg.answered_at or report.ended_at),
+        "totalRingDuration": _seconds(leg.started_at, rung_until),
         "totalHoldDuration": 0,
         "talkDuration": told.seconds(talk_at),
         "talkSTime": told.time(talk_at),
