@@ -53,6 +53,7 @@ def test_number_tells_its_country_trunk_and_lease(world: World) -> None:
         account_id=world.account.id,
         account_name="Acme",
         subaccount_auth_id=subaccount.auth_id,
+        account_auth_id=world.account.auth_id,
     )
 
 

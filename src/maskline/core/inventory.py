@@ -178,6 +178,18 @@ class Trunk(TrunkSettings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Some of an account's numbers, with a policy of their own. `created_at` in µs UTC."""
+
+    id: int
+    account_id: int
+    name: str
+    policy: AllocationPolicy
+    created_at: int
+    number_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualNumber:
     """One number of the inventory and who leases it now. Instants in µs UTC."""
 
@@ -193,6 +205,20 @@ class VirtualNumber:
     account_id: int | None
     account_name: str | None
     subaccount_auth_id: str | None
+    account_auth_id: str | None = None
+    pool_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberFilter:
+    """Which numbers of the inventory to list; None is any."""
+
+    account_id: int | None = None
+    trunk_name: str | None = None
+    pool_name: str | None = None
+    country: str | None = None
+    health: NumberHealth | None = None
+    is_draining: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,3 +230,4 @@ class NewNumbers:
     trunk_id: int
     subaccount_id: int | None = None
     area: str | None = None
+    pool_id: int | None = None

@@ -15,6 +15,7 @@ from sqlalchemy import (
     delete,
     func,
     null,
+    or_,
     select,
     text,
     true,
@@ -149,6 +150,8 @@ class Wish(NamedTuple):
     """As `core.pin.pin_weight`, of its PINs together."""
     pin_weight_max: int = 0
     """As `core.pin.pin_weight_max`; asked for where PINs are strict."""
+    pool_id: int | None = None
+    """The pool whose numbers alone may be chosen; None for all of the account's."""
 
 
 def load_candidates(
@@ -264,6 +267,7 @@ def _wish_params(wish: Wish) -> dict[str, Any]:
     return strict | {
         "account_id": wish.account_id,
         "subaccount_id": wish.subaccount_id or 0,
+        "pool_id": wish.pool_id or 0,
         "country": wish.country or "",
         "first_ref": wish.first_ref,
         "second_ref": wish.second_ref,
@@ -271,7 +275,8 @@ def _wish_params(wish: Wish) -> dict[str, Any]:
 
 
 def _leased() -> Select[Any]:
-    """Select from the numbers that serve the account, or its sub-account alone."""
+    """Select from the numbers that serve the account, or its sub-account alone; of one pool if one is wished."""
+    pool_id: BindParameter[int] = bindparam("pool_id", type_=number_lease.c.pool_id.type)
     return (
         select()
         .select_from(number_lease)
@@ -280,6 +285,7 @@ def _leased() -> Select[Any]:
             number_lease.c.ended_at.is_(None),
             number_lease.c.account_id == bindparam("account_id"),
             func.coalesce(number_lease.c.subaccount_id, 0) == bindparam("subaccount_id"),
+            or_(pool_id == 0, number_lease.c.pool_id == pool_id),
             _n.health == NumberHealth.HEALTHY.value,
             _n.draining_at.is_(None),
             _n.removed_at.is_(None),

@@ -1,15 +1,16 @@
 """Rows of virtual numbers and their leases."""
 
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import and_, bindparam, func, null, select, update
 
-from maskline.core.inventory import NumberHealth, VirtualNumber
+from maskline.core.inventory import NumberFilter, NumberHealth, VirtualNumber
 from maskline.core.numbers import DID, E164, PartyRef
 
 from .accounts import LISTED_ROW_COUNT_MAX
 from .engine import Row, Tx
-from .schema import account, masking_session, number_lease, subaccount, trunk, virtual_number
+from .schema import account, masking_session, number_lease, pool, subaccount, trunk, virtual_number
 from .statement import Statement, insert_row
 
 _NUMBER: Final = (
@@ -26,6 +27,8 @@ _NUMBER: Final = (
         number_lease.c.account_id,
         account.c.name,
         subaccount.c.auth_id,
+        account.c.auth_id,
+        pool.c.name,
     )
     .join_from(virtual_number, trunk, trunk.c.id == virtual_number.c.trunk_id)
     .outerjoin(
@@ -34,6 +37,7 @@ _NUMBER: Final = (
     )
     .outerjoin(account, account.c.id == number_lease.c.account_id)
     .outerjoin(subaccount, subaccount.c.id == number_lease.c.subaccount_id)
+    .outerjoin(pool, pool.c.id == number_lease.c.pool_id)
     .where(virtual_number.c.removed_at.is_(None))
 )
 _SELECT_ONE: Final = Statement(_NUMBER.where(virtual_number.c.number == bindparam("number")))
@@ -62,7 +66,7 @@ _UPSERT: Final = Statement(
     ).returning(virtual_number.c.id)
 )
 _INSERT_LEASE: Final = Statement(
-    insert_row(number_lease, "virtual_number_id", "account_id", "subaccount_id", "started_at")
+    insert_row(number_lease, "virtual_number_id", "account_id", "subaccount_id", "pool_id", "started_at")
 )
 # FOR UPDATE also waits for creations that hold the row by their foreign key; see `is_allocatable`.
 _LOCK: Final = Statement(
@@ -96,6 +100,16 @@ _COUNT_LIVE_SESSIONS: Final = Statement(
         masking_session.c.end_at > bindparam("now"),
     )
 )
+_MOVE: Final = Statement(
+    update(number_lease)
+    .where(number_lease.c.virtual_number_id == bindparam("id_"), number_lease.c.ended_at.is_(None))
+    .values(pool_id=bindparam("new_pool_id"))
+)
+_SET_HEALTH: Final = Statement(
+    update(virtual_number)
+    .where(virtual_number.c.id == bindparam("id_"))
+    .values(health=bindparam("new_health"))
+)
 _SELECT_REFS: Final = Statement(
     select(virtual_number.c.ref).where(
         virtual_number.c.ref.in_([bindparam("first_ref"), bindparam("second_ref")]),
@@ -123,7 +137,13 @@ def upsert_number(
 
 
 def insert_lease(
-    tx: Tx, *, virtual_number_id: int, account_id: int, subaccount_id: int | None, now: int
+    tx: Tx,
+    *,
+    virtual_number_id: int,
+    account_id: int,
+    subaccount_id: int | None,
+    now: int,
+    pool_id: int | None = None,
 ) -> None:
     """Lease a number that has no open lease."""
     tx.run(
@@ -131,6 +151,7 @@ def insert_lease(
         virtual_number_id=virtual_number_id,
         account_id=account_id,
         subaccount_id=subaccount_id,
+        pool_id=pool_id,
         started_at=now,
     )
 
@@ -164,6 +185,48 @@ def update_removed(tx: Tx, id_: int, now: int) -> None:
     tx.run(_END_LEASE, id=id_, now=now)
 
 
+def update_pool(tx: Tx, id_: int, pool_id: int | None) -> None:
+    """Move a number into a pool, or out of all; sessions on it stay as they are."""
+    tx.run(_MOVE, id_=id_, new_pool_id=pool_id)
+
+
+def update_health(tx: Tx, id_: int, health: NumberHealth) -> None:
+    """Say whether new sessions may have the number."""
+    tx.run(_SET_HEALTH, id_=id_, new_health=health.value)
+
+
+def load_number_page(tx: Tx, wanted: NumberFilter, *, after_id: int, limit: int) -> tuple[VirtualNumber, ...]:
+    """Load a page of the inventory behind the number with this id, in inventory order."""
+    given = {
+        "account_id": wanted.account_id,
+        "trunk_name": wanted.trunk_name,
+        "pool_name": wanted.pool_name,
+        "country": wanted.country,
+        "health": None if wanted.health is None else wanted.health.value,
+    }
+    params = {name: value for name, value in given.items() if value is not None}
+    statement = _page(frozenset(params), is_draining=wanted.is_draining)
+    return tuple(_number(row) for row in tx.rows(statement, **params, after_id=after_id, limit_=limit))
+
+
+@lru_cache(maxsize=96)  # combinations of filters: five and whether it drains, in three ways
+def _page(names: frozenset[str], *, is_draining: bool | None) -> Statement:
+    columns = {
+        "account_id": number_lease.c.account_id,
+        "trunk_name": trunk.c.name,
+        "pool_name": pool.c.name,
+        "country": virtual_number.c.country,
+        "health": virtual_number.c.health,
+    }
+    conditions: list[Any] = [columns[name] == bindparam(name) for name in sorted(names)]
+    if is_draining is not None:
+        drains = virtual_number.c.draining_at
+        conditions.append(drains.is_not(None) if is_draining else drains.is_(None))
+    behind = virtual_number.c.id > bindparam("after_id")
+    ordered = _NUMBER.where(behind, *conditions).order_by(virtual_number.c.id)
+    return Statement(ordered.limit(bindparam("limit_")))
+
+
 def count_live_sessions(tx: Tx, id_: int, now: int) -> int:
     """Count the sessions of a number whose end is still to come."""
     row = tx.row(_COUNT_LIVE_SESSIONS, id=id_, now=now)
@@ -179,7 +242,7 @@ def load_virtual_refs(tx: Tx, first_ref: PartyRef | None, second_ref: PartyRef |
 def _number(row: Row) -> VirtualNumber:
     names: tuple[Any, ...] = row
     id_, number, country, area, trunk_id, trunk_name, health, created_at, draining_at, *lease = names
-    account_id, account_name, subaccount_auth_id = lease
+    account_id, account_name, subaccount_auth_id, account_auth_id, pool_name = lease
     return VirtualNumber(
         id=id_,
         number=DID(number),
@@ -193,4 +256,6 @@ def _number(row: Row) -> VirtualNumber:
         account_id=account_id,
         account_name=account_name,
         subaccount_auth_id=subaccount_auth_id,
+        account_auth_id=account_auth_id,
+        pool_name=pool_name,
     )

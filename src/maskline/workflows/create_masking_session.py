@@ -32,7 +32,7 @@ from maskline.core.masking import (
 )
 from maskline.core.numbers import ANYONE, DID, PartyRef
 from maskline.core.pin import PIN_LIMITS, PinLimits, pin_weight, pin_weight_max
-from maskline.store import bindings, call_orders, numbers, outbox, session_writes, sessions
+from maskline.store import bindings, call_orders, numbers, outbox, pools, session_writes, sessions
 from maskline.store.bindings import Rules, Wish
 from maskline.store.engine import RetryableError, Tx
 
@@ -132,6 +132,7 @@ def _prepare(tx: Tx, account: Account, new: NewMaskingSession, now: int, limits:
         rules=rules,
         pin_weight=0 if new.pin is None else sum(pin_weight(length) for length in _pin_lengths(new.pin)),
         pin_weight_max=pin_weight_max(limits),
+        pool_id=new.pool_id,
     )
     return _Request(
         account=account,
@@ -220,10 +221,10 @@ def _insert_parties(tx: Tx, request: _Request) -> None:
 
 def _candidates(tx: Tx, request: _Request) -> Iterator[Candidate]:
     """Yield free numbers in the policy's order, at most CANDIDATE_COUNT_MAX."""
-    policy = request.account.policy
     if request.new.virtual_number is not None:
         yield from _only_candidate(tx, request, request.new.virtual_number)
         return
+    policy = _policy(tx, request)
     if policy is not AllocationPolicy.FIRST_FIT:
         free = bindings.load_candidates(
             tx, request.wish, after_id=0, count_max=CANDIDATE_COUNT_MAX, now=request.now, has_history=True
@@ -239,6 +240,14 @@ def _candidates(tx: Tx, request: _Request) -> Iterator[Candidate]:
         if len(free) < _PAGE_SIZE:
             return
         after_id = free[-1].number_id
+
+
+def _policy(tx: Tx, request: _Request) -> AllocationPolicy:
+    """Say how the number is chosen; a pool that has gone meanwhile has no numbers, and then it does not matter."""
+    account, pool_id = request.account, request.new.pool_id
+    if pool_id is None:
+        return account.policy
+    return pools.load_policy(tx, account.id, pool_id) or account.policy
 
 
 def _only_candidate(tx: Tx, request: _Request, number: DID) -> tuple[Candidate, ...]:

@@ -1,15 +1,16 @@
 """Add, list, drain and remove virtual numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from maskline.core.inventory import NewNumbers, VirtualNumber
+from maskline.core.inventory import NewNumbers, NumberFilter, NumberHealth, VirtualNumber
 from maskline.core.masking import SessionEndCause
 from maskline.core.numbers import DID, E164
 from maskline.store import numbers as rows
-from maskline.store import sessions
+from maskline.store import pools, sessions
 from maskline.store.engine import Tx
 
 from .end_masking_session import end_session
+from .pools import PoolNotFound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,15 @@ class NumberRemoved:
     ended_session_count: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberChanges:
+    """What is to be changed of a number: `is_moved` to the pool `pool_name`, or out of all without one."""
+
+    is_moved: bool = False
+    pool_name: str | None = None
+    health: NumberHealth | None = None
+
+
 def add_numbers(tx: Tx, new: NewNumbers, now: int) -> NumbersAdded | NumbersTaken:
     """Add numbers in the order given, which is the order of first fit, and lease them; all or none."""
     taken = []
@@ -66,11 +76,58 @@ def add_numbers(tx: Tx, new: NewNumbers, now: int) -> NumbersAdded | NumbersTake
                 virtual_number_id=id_,
                 account_id=new.account_id,
                 subaccount_id=new.subaccount_id,
+                pool_id=new.pool_id,
                 now=now,
             )
         if taken:
             savepoint.undo()
     return NumbersTaken(numbers=tuple(taken)) if taken else NumbersAdded(numbers=new.numbers)
+
+
+def ensure_numbers(tx: Tx, new: NewNumbers, now: int) -> NumbersAdded | NumbersTaken:
+    """As `add_numbers`, where a number that the same account has on the same trunk already is left as it is."""
+    missing, taken = [], []
+    for number in new.numbers:
+        known = rows.load_number(tx, number)
+        if known is None:
+            missing.append(number)
+        elif (known.account_id, known.trunk_id) != (new.account_id, new.trunk_id):
+            taken.append(number)
+    if taken:
+        return NumbersTaken(numbers=tuple(taken))
+    added = add_numbers(tx, replace(new, numbers=tuple(missing)), now)
+    return added if isinstance(added, NumbersTaken) else NumbersAdded(numbers=new.numbers)
+
+
+def list_number_page(
+    tx: Tx, wanted: NumberFilter, *, after_id: int = 0, limit: int
+) -> tuple[VirtualNumber, ...]:
+    """List a part of the inventory in inventory order, behind the number with this id."""
+    return rows.load_number_page(tx, wanted, after_id=after_id, limit=limit)
+
+
+def change_number(
+    tx: Tx, number: DID, account_id: int | None, changes: NumberChanges
+) -> VirtualNumber | NumberNotFound | PoolNotFound:
+    """Move a number, of one account if one is given, to a pool of its account, or say how healthy it is."""
+    if rows.lock_number(tx, number) is None:
+        return NumberNotFound()
+    known = rows.load_number(tx, number)
+    if known is None or known.account_id is None or account_id not in (None, known.account_id):
+        return NumberNotFound()
+    if changes.is_moved:
+        pool_id = None
+        if changes.pool_name is not None:
+            pool = pools.load_pool(tx, known.account_id, changes.pool_name)
+            if pool is None or not pools.lock_pool(tx, pool.id):
+                return PoolNotFound()
+            pool_id = pool.id
+        rows.update_pool(tx, known.id, pool_id)
+    if changes.health is not None:
+        rows.update_health(tx, known.id, changes.health)
+    changed = rows.load_number(tx, number)
+    assert changed is not None, "the row is locked"
+    return changed
 
 
 def list_numbers(tx: Tx, account_id: int | None = None) -> tuple[VirtualNumber, ...]:
