@@ -99,7 +99,7 @@ def create_app(
         notify=notify,
         check_receiver=check_receiver,
     )
-    native = native_routes(kernel)
+    native = native_routes(kernel, pin_limits=pin_limits, recordings=recordings)
     app.mount(NATIVE_PREFIX, create_native_app(kernel, native))
 
     async def show_native_schema(_request: Request) -> Response:

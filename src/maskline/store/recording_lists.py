@@ -17,7 +17,7 @@ from .statement import Statement
 _r: Final = recording.c
 SWEEP_COUNT_MAX: Final = 500
 """Recordings one tidying transaction takes, so that no call waits long for the writer."""
-_is_there: Final = and_(
+IS_THERE: Final = and_(
     _r.state == RecordingState.COMPLETED.value,
     _r.deleted_at.is_(None),
     or_(_r.expires_at.is_(None), _r.expires_at > bindparam("now")),
@@ -26,7 +26,7 @@ _SUBACCOUNT: Final = (
     select(masking_session.c.subaccount_id).where(masking_session.c.id == _r.session_id).scalar_subquery()
 )
 _SELECT_THERE: Final = Statement(
-    select(*COLUMNS, _SUBACCOUNT).where(HAS_ID, _r.account_id == bindparam("account_id"), _is_there)
+    select(*COLUMNS, _SUBACCOUNT).where(HAS_ID, _r.account_id == bindparam("account_id"), IS_THERE)
 )
 _CONDITIONS: Final = {
     "subaccount_id": bindparam("subaccount_id") == _SUBACCOUNT,
@@ -41,7 +41,7 @@ _CONDITIONS: Final = {
 }
 _DELETE: Final = Statement(
     update(recording)
-    .where(HAS_ID, _r.account_id == bindparam("account_id_"), _is_there)
+    .where(HAS_ID, _r.account_id == bindparam("account_id_"), IS_THERE)
     .values(deleted_at=bindparam("now"))
 )
 _DELETE_EXPIRED: Final = Statement(
@@ -118,7 +118,7 @@ def load_page(tx: Tx, wanted: RecordingFilter, now: int) -> tuple[tuple[Recordin
 
 @lru_cache(maxsize=64)  # combinations of filters in use
 def _list_statements(names: frozenset[str]) -> tuple[Statement, Statement]:
-    conditions = [_r.account_id == bindparam("account_id"), _is_there]
+    conditions = [_r.account_id == bindparam("account_id"), IS_THERE]
     conditions += [_CONDITIONS[name] for name in sorted(names)]
     page = (
         select(*COLUMNS)

@@ -120,6 +120,9 @@ _SELECT_POOL_NAMES: Final = Statement(
     .order_by(pool.c.id)
     .limit(SCOPE_COUNT_MAX)
 )
+_SELECT_POOL: Final = Statement(
+    select(pool.c.id).where(pool.c.account_id == bindparam("account_id"), pool.c.name == bindparam("name"))
+)
 _KEY: Final = ("account_id", "subaccount_id", "pool_id", "sampled_at")
 _INSERT_SAMPLE: Final = Statement(insert_row(usage_sample, *_KEY, *_COUNTS).on_conflict_do_nothing())
 _SELECT_UNSAMPLED: Final = Statement(
@@ -222,6 +225,12 @@ def _named(tx: Tx, account_id: int, totals: dict[tuple[int, int], dict[str, int]
 
 def _pairs(rows: Iterable[Row]) -> Iterable[tuple[int, str]]:
     return ((row[0], row[1]) for row in rows)
+
+
+def load_pool_id(tx: Tx, account_id: int, name: str) -> int | None:
+    """Load the id of an account's pool of this name."""
+    row = tx.row(_SELECT_POOL, account_id=account_id, name=name)
+    return None if row is None else int(row[0])
 
 
 def insert_sample(tx: Tx, account_id: int, usage: Usage, sampled_at: int) -> None:

@@ -11,18 +11,28 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
 from maskline.api.native.accounts import AccountsAPI, account_routes
+from maskline.api.native.calls import CallsAPI, call_routes
 from maskline.api.native.deliveries import DeliveriesAPI, delivery_routes
 from maskline.api.native.errors import NativeError
 from maskline.api.native.kernel import NativeKernel, refuse
 from maskline.api.native.keys import KeysAPI, key_routes
+from maskline.api.native.recordings import RecordingsAPI, recording_routes
 from maskline.api.native.routes import Route
+from maskline.api.native.sessions import SessionsAPI, session_routes
 from maskline.api.native.subaccounts import SubaccountsAPI, subaccount_routes
 from maskline.api.native.webhooks import WebhooksAPI, webhook_routes
+from maskline.core.pin import PIN_LIMITS, PinLimits
+from maskline.recordings.storage import RecordingStorage
 
 PREFIX: Final = "/maskline/v1"
 
 
-def native_routes(kernel: NativeKernel) -> tuple[Route, ...]:
+def native_routes(
+    kernel: NativeKernel,
+    *,
+    pin_limits: PinLimits = PIN_LIMITS,
+    recordings: RecordingStorage | None = None,
+) -> tuple[Route, ...]:
     """The whole table: everything that the dialect offers."""
     return (
         *account_routes(AccountsAPI(kernel)),
@@ -30,6 +40,9 @@ def native_routes(kernel: NativeKernel) -> tuple[Route, ...]:
         *key_routes(KeysAPI(kernel)),
         *webhook_routes(WebhooksAPI(kernel)),
         *delivery_routes(DeliveriesAPI(kernel)),
+        *session_routes(SessionsAPI(kernel, pin_limits=pin_limits)),
+        *call_routes(CallsAPI(kernel)),
+        *recording_routes(RecordingsAPI(kernel, recordings)),
     )
 
 
