@@ -1,3 +1,7 @@
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 from tests.cli.conftest import Maskline
 
@@ -47,6 +51,86 @@ def test_unusable_values_exit_2(owned: Maskline, tokens: list[str], said: str) -
     result = owned("webhook", "add", *tokens)
     assert (result.code, said in result.err) == (2, True)
     assert owned("webhook", "list", "demo", "--json").json == []
+
+
+@pytest.fixture
+def receivers() -> Iterator[tuple[str, dict[str, tuple[int, str]]]]:
+    """A server of somebody else's on loopback, and what it answers by path."""
+    answers: dict[str, tuple[int, str]] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, text = answers.get(self.path, (404, ""))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        do_GET = do_POST  # noqa: N815  # the server's name for it
+
+        def log_message(self, *_args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", answers
+        server.shutdown()
+        thread.join()
+
+
+def test_receiver_of_reports_says_the_word_first(
+    owned: Maskline, receivers: tuple[str, dict[str, tuple[int, str]]]
+) -> None:
+    """It is made once its URL was called and answered with the word, and it gets numbers whatever was asked."""
+    base, answers = receivers
+    answers["/push"] = (200, "GODBLESSYOU")
+    allow = ("--outbound-allowed-networks", "127.0.0.0/8")
+    made = owned("webhook", "add", "demo", f"{base}/push", "--format", "deepcall", "--json", *allow).json
+    assert (made["format"], made["events"], made["include_numbers"]) == ("deepcall", ["all"], True)
+    assert made["secret"].startswith("whsec_")
+    assert [it["format"] for it in owned("webhook", "list", "demo", "--json").json] == ["deepcall"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "networks", "said"),
+    [
+        ((200, "hello"), "127.0.0.0/8", "did not answer with the word"),
+        ((500, "GODBLESSYOU"), "127.0.0.0/8", "200 to 299"),
+        ((200, "GODBLESSYOU"), "[]", "could not be reached"),
+    ],
+)
+def test_receiver_that_is_none_is_refused(
+    owned: Maskline,
+    receivers: tuple[str, dict[str, tuple[int, str]]],
+    answer: tuple[int, str],
+    networks: str,
+    said: str,
+) -> None:
+    """With the reason, and nothing is made."""
+    base, answers = receivers
+    answers["/push"] = answer
+    allow = ("--outbound-allowed-networks", networks)
+    result = owned("webhook", "add", "demo", f"{base}/push", "--format", "deepcall", *allow)
+    assert (result.code, said in result.err) == (1, True)
+    assert owned("webhook", "list", "demo", "--json").json == []
+
+
+@pytest.mark.parametrize(
+    ("tokens", "code", "said"),
+    [
+        (["demo", URL, "--event", "call.finished"], 2, "nothing to choose"),
+        (["demo", "ftp://hooks.example.com/"], 2, "scheme"),
+        (["nobody", URL], 1, "nobody"),
+    ],
+)
+def test_wrong_reports_are_refused_before_anybody_is_called(
+    owned: Maskline, tokens: list[str], code: int, said: str
+) -> None:
+    """What cannot be is said without a request."""
+    result = owned("webhook", "add", *tokens, "--format", "deepcall")
+    assert (result.code, said in result.err) == (code, True)
 
 
 def test_ten_are_enough(owned: Maskline) -> None:

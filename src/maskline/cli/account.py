@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from cyclopts import App, Parameter
 
 from maskline.cli.context import Context, found
+from maskline.cli.remote import accounts as remote
 from maskline.clock import to_datetime
 from maskline.core.inventory import Account, AllocationPolicy, CooloffScope, NewAccount
 from maskline.core.routing import BUILT_IN
@@ -80,7 +81,7 @@ def add_commands(app: App, context: Context) -> None:
             policy=AllocationPolicy(policy),
             cooloff_scope=CooloffScope(cooloff_scope),
         )
-        account = context.run(create_account, new, context.clock.now())
+        account = context.perform(create_account, remote.create_account, new, context.clock.now())
         if isinstance(account, AccountExists):
             msg = f"an account with the name {name!r} or this auth id exists already"
             raise RefusedError(msg)
@@ -107,7 +108,9 @@ def add_commands(app: App, context: Context) -> None:
             refusal_prompt: What callers hear who are refused: a URL of an mp3 or wav, built-in, or none.
             strict_pins: Put no more PIN sessions on a number than keep a day of guessing below 1 %.
         """
-        account = context.run(_change, name, _check_prompt(refusal_prompt), strict_pins=strict_pins)
+        account = context.perform(
+            _change, remote.change_account, name, _check_prompt(refusal_prompt), strict_pins=strict_pins
+        )
         context.answer(
             _describe(account),
             f"account         {account.name}",
@@ -118,7 +121,7 @@ def add_commands(app: App, context: Context) -> None:
     @group.command(name="list")
     def list_all() -> None:
         """List accounts, without their tokens."""
-        rows = [_describe(account) for account in context.run(list_accounts)]
+        rows = [_describe(account) for account in context.perform(list_accounts, remote.list_accounts)]
         context.answer_table(
             rows, ("name", "auth_id", "country", "timezone", "policy"), "There are no accounts."
         )

@@ -6,6 +6,7 @@ from cyclopts import App, Parameter
 
 from maskline.cli.context import Context, found
 from maskline.cli.number import find_account
+from maskline.cli.remote import deliveries as remote
 from maskline.clock import to_datetime
 from maskline.core.delivery import (
     DELIVERY_LIST_LIMIT_MAX,
@@ -47,7 +48,10 @@ def add_commands(app: App, context: Context) -> None:
         if not 1 <= limit <= DELIVERY_LIST_LIMIT_MAX:
             raise InputError(f"--limit: 1 to {DELIVERY_LIST_LIMIT_MAX}")
         wanted = None if state is None else DeliveryState(state)
-        rows = [_describe(it) for it in context.run(_list, account, wanted, limit, before)]
+        rows = [
+            _describe(it)
+            for it in context.perform(_list, remote.list_deliveries, account, wanted, limit, before)
+        ]
         columns = ("delivery", "event", "state", "attempt_count", "last_status", "last_error", "url")
         context.answer_table(rows, columns, "There are no deliveries.")
 
@@ -72,7 +76,7 @@ def add_commands(app: App, context: Context) -> None:
             count = _replay_all(context, account)
             context.answer({"replayed_count": count}, f"{count} deliveries replayed")
             return
-        replayed = context.run(_replay, delivery, account, context.clock.now())
+        replayed = context.perform(_replay, remote.replay_delivery, delivery, account, context.clock.now())
         match replayed:
             case DeliveryNotFound():
                 found(None, "delivery", delivery)
@@ -87,7 +91,7 @@ def add_commands(app: App, context: Context) -> None:
 def _replay_all(context: Context, account: str | None) -> int:
     """Replay by the batch, so that calls find the database free in between."""
     count = 0
-    while replayed := context.run(_replay_dead, account, context.clock.now()):
+    while replayed := context.perform(_replay_dead, remote.replay_dead, account, context.clock.now()):
         count += replayed
     return count
 

@@ -33,6 +33,8 @@ MODULES: Final = {
     "serve": "serve",
     "demo": "serve",
     "account": "account",
+    "subaccount": "subaccount",
+    "key": "key",
     "trunk": "trunk",
     "number": "number",
     "recording": "recording",

@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 
 from maskline.cli.context import Context, found
 from maskline.cli.number import find_account
+from maskline.cli.remote import deliveries as remote
 from maskline.clock import to_datetime
 from maskline.core.delivery import (
     ENDPOINT_COUNT_MAX,
@@ -67,7 +68,7 @@ def add_commands(app: App, context: Context) -> None:
         if new.dialect is Dialect.DEEPCALL:
             context.run(_check_account, account)
             _check_receiver(context, new)
-        match context.run(_add, account, new, context.clock.now()):
+        match context.perform(_add, remote.add_webhook, account, new, context.clock.now()):
             case EndpointURLRefused(reason=reason):
                 raise InputError(_WRONG_URL.format(reason))
             case TooManyEndpoints():
@@ -86,7 +87,7 @@ def add_commands(app: App, context: Context) -> None:
         Args:
             account: Name or auth id of the account.
         """
-        rows = [_describe(it) for it in context.run(_list, account)]
+        rows = [_describe(it) for it in context.perform(_list, remote.list_webhooks, account)]
         columns = ("webhook", "format", "url", "events", "include_numbers", "disabled_at")
         context.answer_table(rows, columns, "There are no webhooks.")
 
@@ -98,7 +99,7 @@ def add_commands(app: App, context: Context) -> None:
             account: Name or auth id of the account.
             webhook: Id of the webhook.
         """
-        is_removed = context.run(_remove, account, webhook, context.clock.now())
+        is_removed = context.perform(_remove, remote.remove_webhook, account, webhook, context.clock.now())
         found(is_removed or None, "webhook", webhook)
         context.answer({"webhook": webhook, "is_removed": True}, f"webhook {webhook} removed")
 
