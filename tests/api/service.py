@@ -18,6 +18,7 @@ from maskline.api.app import create_app
 from maskline.api.deepcall.kernel import DeepCallSettings
 from maskline.api.server import start_server
 from maskline.clock import Clock
+from maskline.core.delivery import EndpointCheck
 from maskline.core.inventory import Account, NewAccount, NewNumbers, Target, Trunk, TrunkSettings
 from maskline.core.numbers import DID
 from maskline.recordings.storage import RecordingStorage
@@ -64,6 +65,8 @@ class Service:
         self.recordings = recordings
         self.deepcall = deepcall
         self.faults = Faults()
+        self.receivers: dict[str, EndpointCheck] = {}
+        """What receivers of reports answer by URL; nobody is at any other."""
         self._ready = threading.Event()
         self._serial = count()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
@@ -86,6 +89,7 @@ class Service:
             public_url="http://maskline.test",
             recordings=self.recordings,
             deepcall=self.deepcall,
+            check_receiver=self._check_receiver,
         )
         server = await start_server(self.faults.around(app), ("127.0.0.1", 0))
         self.port = server.address[1]
@@ -93,6 +97,9 @@ class Service:
         await self._stop.wait()
         await server.close()
         await threads.close()
+
+    async def _check_receiver(self, url: str) -> EndpointCheck:
+        return self.receivers.get(url, EndpointCheck.UNREACHABLE)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)

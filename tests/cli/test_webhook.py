@@ -98,7 +98,7 @@ def test_receiver_of_reports_says_the_word_first(
     [
         ((200, "hello"), "127.0.0.0/8", "did not answer with the word"),
         ((500, "GODBLESSYOU"), "127.0.0.0/8", "200 to 299"),
-        ((200, "GODBLESSYOU"), "[]", "could not be reached"),
+        ((200, "GODBLESSYOU"), "10.0.0.0/8", "could not be reached"),
     ],
 )
 def test_receiver_that_is_none_is_refused(

@@ -11,14 +11,14 @@ from maskline.core.delivery import (
     person_of,
     receiver_key,
 )
-from maskline.core.events import DomainEvent, EventKind
+from maskline.core.events import DomainEvent, EventKind, EventValue
 from maskline.core.masking import CallbackMethod, Role
 from maskline.core.secret import Secret
 
 SESSION_URL, RECORDING_URL = "https://a.example/session", "https://a.example/recording"
 
 
-def _event(kind: EventKind, **facts: str) -> DomainEvent:
+def _event(kind: EventKind, **facts: EventValue) -> DomainEvent:
     return DomainEvent(
         id=1,
         account_id=1,
@@ -43,7 +43,9 @@ def _callbacks(
     )
 
 
-def _endpoint(*kinds: EventKind, disabled_at: int | None = None) -> WebhookEndpoint:
+def _endpoint(
+    *kinds: EventKind, disabled_at: int | None = None, dialect: Dialect = Dialect.NATIVE
+) -> WebhookEndpoint:
     return WebhookEndpoint(
         id="e1",
         account_id=1,
@@ -52,6 +54,7 @@ def _endpoint(*kinds: EventKind, disabled_at: int | None = None) -> WebhookEndpo
         sends_numbers=False,
         created_at=0,
         disabled_at=disabled_at,
+        dialect=dialect,
     )
 
 
@@ -97,6 +100,32 @@ def test_a_stranger_rings_where_the_second_party_is_missing() -> None:
     event = _event(EventKind.PARTY_RINGING, role="anyone")
     assert len(choose_receivers(event, _callbacks(), ())) == 1
     assert choose_receivers(event, _callbacks(has_first=False), ()) == ()
+
+
+_COMPLETING = [
+    (EventKind.CALL_FINISHED, {}, True),
+    (EventKind.CALL_FINISHED, {"recording_id": None}, True),
+    (EventKind.CALL_FINISHED, {"recording_id": "r"}, False),
+    (EventKind.RECORDING_COMPLETED, {"is_call_finished": True}, True),
+    (EventKind.RECORDING_COMPLETED, {"is_call_finished": False}, False),
+    (EventKind.RECORDING_COMPLETED, {}, False),
+    (EventKind.RECORDING_FAILED, {"is_call_finished": True}, True),
+    (EventKind.RECORDING_FAILED, {"is_call_finished": False}, False),
+    (EventKind.RECORDING_STARTED, {"is_call_finished": True}, False),
+    (EventKind.PARTY_HUNG_UP, {}, False),
+    (EventKind.SESSION_EXPIRED, {}, False),
+]
+
+
+@pytest.mark.parametrize(("kind", "facts", "is_told"), _COMPLETING)
+@pytest.mark.parametrize("disabled_at", [None, 5])
+def test_reports_are_told_when_nothing_is_to_come(
+    kind: EventKind, facts: dict[str, EventValue], is_told: bool, disabled_at: int | None
+) -> None:
+    """With the call's end, or with what became of its recording, whichever was second; never to a disabled one."""
+    endpoint = _endpoint(disabled_at=disabled_at, dialect=Dialect.DEEPCALL)
+    found = choose_receivers(_event(kind, **facts), _callbacks("", ""), (endpoint,))
+    assert [it.dialect for it in found] == ([Dialect.DEEPCALL] if is_told and disabled_at is None else [])
 
 
 @given(

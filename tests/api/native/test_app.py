@@ -5,7 +5,7 @@ import pytest
 from tests.api.service import Answer, Service, Tenant, basic
 from tests.world import poke
 
-from maskline.core.delivery import DeliveryFilter, EndpointCreated, NewEndpoint
+from maskline.core.delivery import DeliveryFilter, EndpointCheck, EndpointCreated, NewEndpoint
 from maskline.core.inventory import Subaccount
 from maskline.workflows.accounts import create_subaccount
 from maskline.workflows.deliveries import list_deliveries
@@ -65,6 +65,38 @@ def test_a_webhook_is_made_with_its_secret(tenant: Tenant) -> None:
     }
     listed = _ask(tenant, "GET", "/webhooks").body["data"]
     assert listed == [{name: value for name, value in made.items() if name != "secret"}]
+
+
+def test_a_receiver_of_reports_is_made_once_it_has_said_the_word(tenant: Tenant) -> None:
+    """Until then there is none, and the reason is told."""
+    body = {"url": HOOK + "/reports", "format": "deepcall"}
+    for found in (EndpointCheck.UNREACHABLE, EndpointCheck.WRONG_STATUS, EndpointCheck.WRONG_WORD):
+        tenant.service.receivers[body["url"]] = found
+        answer = _ask(tenant, "POST", "/webhooks", body)
+        _problem(answer, 422, "webhook-unconfirmed")
+        assert answer.body["detail"] == found.value
+    assert _ask(tenant, "GET", "/webhooks").body == NOTHING
+    tenant.service.receivers[body["url"]] = EndpointCheck.CONFIRMED
+    made = _ask(tenant, "POST", "/webhooks", body)
+    assert made.status == 201
+    assert {name: made.body[name] for name in ("format", "events", "include_numbers")} == {
+        "format": "deepcall",
+        "events": [],
+        "include_numbers": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"url": HOOK, "format": "deepcall", "events": ["call.finished"]}, "invalid"),
+        ({"url": "ftp://hooks.example.com/", "format": "deepcall"}, "url-refused"),
+        ({"url": HOOK, "format": "plivo"}, "invalid"),
+    ],
+)
+def test_wrong_reports_are_refused(tenant: Tenant, body: dict[str, object], code: str) -> None:
+    """Before anybody is called."""
+    _problem(_ask(tenant, "POST", "/webhooks", body), 422, code)
 
 
 def test_a_webhook_is_removed(tenant: Tenant) -> None:
