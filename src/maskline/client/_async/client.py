@@ -7,7 +7,14 @@ from typing import Self
 
 import httpx
 
-from maskline.client._async.operating import AsyncAccounts, AsyncKeys, AsyncSubaccounts
+from maskline.client._async.calling import AsyncCalls, AsyncRecordings, AsyncSessions, AsyncUsage
+from maskline.client._async.operating import (
+    AsyncAccounts,
+    AsyncKeys,
+    AsyncNumbers,
+    AsyncPools,
+    AsyncSubaccounts,
+)
 from maskline.client._async.telling import AsyncDeliveries, AsyncEvents, AsyncWebhooks
 from maskline.client._async.transport import AsyncTransport, change_options
 from maskline.client.options import ANSWER_TIMEOUT_S, Options, build_credentials
@@ -99,6 +106,36 @@ class AsyncClient:
     def keys(self) -> AsyncKeys:
         """API keys."""
         return AsyncKeys(self._transport)
+
+    @cached_property
+    def numbers(self) -> AsyncNumbers:
+        """Virtual numbers."""
+        return AsyncNumbers(self._transport)
+
+    @cached_property
+    def pools(self) -> AsyncPools:
+        """Groups of an account's numbers."""
+        return AsyncPools(self._transport)
+
+    @cached_property
+    def sessions(self) -> AsyncSessions:
+        """Masking sessions."""
+        return AsyncSessions(self._transport)
+
+    @cached_property
+    def calls(self) -> AsyncCalls:
+        """Calls, live and finished."""
+        return AsyncCalls(self._transport)
+
+    @cached_property
+    def recordings(self) -> AsyncRecordings:
+        """Recordings of calls."""
+        return AsyncRecordings(self._transport)
+
+    @cached_property
+    def usage(self) -> AsyncUsage:
+        """How the account's numbers are used."""
+        return AsyncUsage(self._transport)
 
     @cached_property
     def webhooks(self) -> AsyncWebhooks:

@@ -12,10 +12,19 @@ from maskline.api.native.models.accounts import (
 )
 from maskline.api.native.models.common import ListOf, ListQuery
 from maskline.api.native.models.keys import Key, KeyWithSecret, NewKey, Rotation
+from maskline.api.native.models.numbers import (
+    NewNumbersRequest,
+    NumberChangesRequest,
+    NumberDrainingView,
+    NumberQuery,
+    NumberRemovedView,
+    NumberView,
+)
+from maskline.api.native.models.pools import NewPool, PoolChanges, PoolView
 from maskline.client._async.paging import AsyncPages
 from maskline.client._async.transport import AsyncResource
 from maskline.client.takes import takes, takes_of_one
-from maskline.client.wire import build_path
+from maskline.client.wire import build_path, read_answer
 
 
 class AsyncAccounts(AsyncResource):
@@ -92,3 +101,62 @@ class AsyncKeys(AsyncResource):
     async def revoke(self, id_: str) -> None:
         """End a key."""
         await self._transport.delete(build_path("keys", id_))
+
+
+class AsyncNumbers(AsyncResource):
+    """Virtual numbers."""
+
+    @takes(NumberQuery)
+    def list(self, query: NumberQuery) -> AsyncPages[NumberView]:
+        """Numbers of the inventory, or those that the account leases."""
+        return AsyncPages(self._transport, "/numbers", ListOf[NumberView], query)
+
+    @takes(NewNumbersRequest)
+    async def add(self, new: NewNumbersRequest) -> ListOf[NumberView]:
+        """Add numbers and lease them to an account; all or none."""
+        return await self._transport.post("/numbers", ListOf[NumberView], body=new)
+
+    async def get(self, number: str) -> NumberView:
+        """One number."""
+        return await self._transport.get(build_path("numbers", number), NumberView)
+
+    @takes_of_one(NumberChangesRequest)
+    async def update(self, number: str, changes: NumberChangesRequest) -> NumberView:
+        """Let a number join or leave a pool, or say whether it is healthy."""
+        return await self._transport.patch(build_path("numbers", number), NumberView, body=changes)
+
+    async def drain(self, number: str) -> NumberDrainingView:
+        """Give a number to no new session; those it has run on."""
+        return await self._transport.post(build_path("numbers", number, "drain"), NumberDrainingView)
+
+    async def remove(self, number: str, *, force: bool = False) -> NumberRemovedView:
+        """Take a number out of the inventory once no session lives on it; forced, end them first."""
+        response = await self._transport.delete(build_path("numbers", number), query={"force": force})
+        return read_answer(response, NumberRemovedView)
+
+
+class AsyncPools(AsyncResource):
+    """Groups of an account's numbers."""
+
+    @takes(ListQuery)
+    def list(self, query: ListQuery) -> AsyncPages[PoolView]:
+        """Pools of the account."""
+        return AsyncPages(self._transport, "/pools", ListOf[PoolView], query)
+
+    @takes(NewPool)
+    async def create(self, new: NewPool) -> PoolView:
+        """Make a pool; numbers join it by `numbers.update`."""
+        return await self._transport.post("/pools", PoolView, body=new)
+
+    async def get(self, name: str) -> PoolView:
+        """One pool."""
+        return await self._transport.get(build_path("pools", name), PoolView)
+
+    @takes_of_one(PoolChanges)
+    async def update(self, name: str, changes: PoolChanges) -> PoolView:
+        """Change a pool."""
+        return await self._transport.patch(build_path("pools", name), PoolView, body=changes)
+
+    async def delete(self, name: str) -> None:
+        """Delete a pool without numbers."""
+        await self._transport.delete(build_path("pools", name))

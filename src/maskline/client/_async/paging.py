@@ -16,7 +16,7 @@ class AsyncPages(Generic[T]):
     """A list: `async for` walks through all of it, `page` reads one page.
 
     Nothing is asked before that, and each walk begins anew. A `limit` that was given is the length of a page, not of
-    the list.
+    the list; lists that are short by nature take none.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class AsyncPages(Generic[T]):
         self._transport = transport
         self._path = path
         self._answer = answer
-        self._query = {"limit": PAGE_LENGTH, **model_query(query)}
+        self._query = {} if query is None else {"limit": PAGE_LENGTH, **model_query(query)}
 
     async def page(self, after: str | None = None) -> ListOf[T]:
         """One page: the first, or the one behind the cursor `after`, which is the `next` of another page.

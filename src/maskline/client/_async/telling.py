@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from maskline.api.native.models.common import ListOf
+from maskline.api.native.models.events import EventQuery, EventView
 from maskline.api.native.models.webhooks import (
     DeliveryQuery,
     DeliveryView,
@@ -15,6 +16,7 @@ from maskline.client._async.streaming import AsyncEventStream
 from maskline.client._async.transport import AsyncResource
 from maskline.client.takes import takes
 from maskline.client.wire import build_path
+from maskline.core.events import EventKind
 
 
 class AsyncWebhooks(AsyncResource):
@@ -52,9 +54,26 @@ class AsyncDeliveries(AsyncResource):
 
 
 class AsyncEvents(AsyncResource):
-    """What happens, as it happens."""
+    """What happens, as it happens. No kinds means all of them."""
 
-    def stream(self, *, kinds: Iterable[str] = (), after: str | None = None) -> AsyncEventStream:
-        """Events of these kinds (none named means all) from now on, or from the one behind the id `after`."""
-        named = list(kinds)
-        return AsyncEventStream(self._transport, {"kinds": named or None}, after)
+    def list(
+        self, *, kinds: Iterable[EventKind] = (), include_numbers: bool = False
+    ) -> AsyncPages[EventView]:
+        """Events that are still kept, oldest first. Every walk raises ClientError."""
+        query = EventQuery(kinds=_join(kinds), include_numbers=include_numbers)
+        return AsyncPages(self._transport, "/events", ListOf[EventView], query)
+
+    def stream(
+        self,
+        *,
+        kinds: Iterable[EventKind] = (),
+        include_numbers: bool = False,
+        after: str | None = None,
+    ) -> AsyncEventStream:
+        """Events from now on, or from the one behind the id `after`."""
+        query = EventQuery(kinds=_join(kinds), include_numbers=include_numbers)
+        return AsyncEventStream(self._transport, query.model_dump(mode="json", exclude_defaults=True), after)
+
+
+def _join(kinds: Iterable[EventKind]) -> str | None:
+    return ",".join(EventKind(kind) for kind in kinds) or None

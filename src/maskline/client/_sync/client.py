@@ -8,7 +8,14 @@ from typing import Self
 
 import httpx
 
-from maskline.client._sync.operating import Accounts, Keys, Subaccounts
+from maskline.client._sync.calling import Calls, Recordings, Sessions, Usage
+from maskline.client._sync.operating import (
+    Accounts,
+    Keys,
+    Numbers,
+    Pools,
+    Subaccounts,
+)
 from maskline.client._sync.telling import Deliveries, Events, Webhooks
 from maskline.client._sync.transport import Transport, change_options
 from maskline.client.options import ANSWER_TIMEOUT_S, Options, build_credentials
@@ -100,6 +107,36 @@ class Client:
     def keys(self) -> Keys:
         """API keys."""
         return Keys(self._transport)
+
+    @cached_property
+    def numbers(self) -> Numbers:
+        """Virtual numbers."""
+        return Numbers(self._transport)
+
+    @cached_property
+    def pools(self) -> Pools:
+        """Groups of an account's numbers."""
+        return Pools(self._transport)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Masking sessions."""
+        return Sessions(self._transport)
+
+    @cached_property
+    def calls(self) -> Calls:
+        """Calls, live and finished."""
+        return Calls(self._transport)
+
+    @cached_property
+    def recordings(self) -> Recordings:
+        """Recordings of calls."""
+        return Recordings(self._transport)
+
+    @cached_property
+    def usage(self) -> Usage:
+        """How the account's numbers are used."""
+        return Usage(self._transport)
 
     @cached_property
     def webhooks(self) -> Webhooks:

@@ -13,10 +13,19 @@ from maskline.api.native.models.accounts import (
 )
 from maskline.api.native.models.common import ListOf, ListQuery
 from maskline.api.native.models.keys import Key, KeyWithSecret, NewKey, Rotation
+from maskline.api.native.models.numbers import (
+    NewNumbersRequest,
+    NumberChangesRequest,
+    NumberDrainingView,
+    NumberQuery,
+    NumberRemovedView,
+    NumberView,
+)
+from maskline.api.native.models.pools import NewPool, PoolChanges, PoolView
 from maskline.client._sync.paging import Pages
 from maskline.client._sync.transport import Resource
 from maskline.client.takes import takes, takes_of_one
-from maskline.client.wire import build_path
+from maskline.client.wire import build_path, read_answer
 
 
 class Accounts(Resource):
@@ -93,3 +102,62 @@ class Keys(Resource):
     def revoke(self, id_: str) -> None:
         """End a key."""
         self._transport.delete(build_path("keys", id_))
+
+
+class Numbers(Resource):
+    """Virtual numbers."""
+
+    @takes(NumberQuery)
+    def list(self, query: NumberQuery) -> Pages[NumberView]:
+        """Numbers of the inventory, or those that the account leases."""
+        return Pages(self._transport, "/numbers", ListOf[NumberView], query)
+
+    @takes(NewNumbersRequest)
+    def add(self, new: NewNumbersRequest) -> ListOf[NumberView]:
+        """Add numbers and lease them to an account; all or none."""
+        return self._transport.post("/numbers", ListOf[NumberView], body=new)
+
+    def get(self, number: str) -> NumberView:
+        """One number."""
+        return self._transport.get(build_path("numbers", number), NumberView)
+
+    @takes_of_one(NumberChangesRequest)
+    def update(self, number: str, changes: NumberChangesRequest) -> NumberView:
+        """Let a number join or leave a pool, or say whether it is healthy."""
+        return self._transport.patch(build_path("numbers", number), NumberView, body=changes)
+
+    def drain(self, number: str) -> NumberDrainingView:
+        """Give a number to no new session; those it has run on."""
+        return self._transport.post(build_path("numbers", number, "drain"), NumberDrainingView)
+
+    def remove(self, number: str, *, force: bool = False) -> NumberRemovedView:
+        """Take a number out of the inventory once no session lives on it; forced, end them first."""
+        response = self._transport.delete(build_path("numbers", number), query={"force": force})
+        return read_answer(response, NumberRemovedView)
+
+
+class Pools(Resource):
+    """Groups of an account's numbers."""
+
+    @takes(ListQuery)
+    def list(self, query: ListQuery) -> Pages[PoolView]:
+        """Pools of the account."""
+        return Pages(self._transport, "/pools", ListOf[PoolView], query)
+
+    @takes(NewPool)
+    def create(self, new: NewPool) -> PoolView:
+        """Make a pool; numbers join it by `numbers.update`."""
+        return self._transport.post("/pools", PoolView, body=new)
+
+    def get(self, name: str) -> PoolView:
+        """One pool."""
+        return self._transport.get(build_path("pools", name), PoolView)
+
+    @takes_of_one(PoolChanges)
+    def update(self, name: str, changes: PoolChanges) -> PoolView:
+        """Change a pool."""
+        return self._transport.patch(build_path("pools", name), PoolView, body=changes)
+
+    def delete(self, name: str) -> None:
+        """Delete a pool without numbers."""
+        self._transport.delete(build_path("pools", name))

@@ -17,7 +17,7 @@ class Pages(Generic[T]):
     """A list: `for` walks through all of it, `page` reads one page.
 
     Nothing is asked before that, and each walk begins anew. A `limit` that was given is the length of a page, not of
-    the list.
+    the list; lists that are short by nature take none.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Pages(Generic[T]):
         self._transport = transport
         self._path = path
         self._answer = answer
-        self._query = {"limit": PAGE_LENGTH, **model_query(query)}
+        self._query = {} if query is None else {"limit": PAGE_LENGTH, **model_query(query)}
 
     def page(self, after: str | None = None) -> ListOf[T]:
         """One page: the first, or the one behind the cursor `after`, which is the `next` of another page.

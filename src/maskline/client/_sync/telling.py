@@ -4,6 +4,7 @@
 from collections.abc import Iterable
 
 from maskline.api.native.models.common import ListOf
+from maskline.api.native.models.events import EventQuery, EventView
 from maskline.api.native.models.webhooks import (
     DeliveryQuery,
     DeliveryView,
@@ -16,6 +17,7 @@ from maskline.client._sync.streaming import EventStream
 from maskline.client._sync.transport import Resource
 from maskline.client.takes import takes
 from maskline.client.wire import build_path
+from maskline.core.events import EventKind
 
 
 class Webhooks(Resource):
@@ -53,9 +55,24 @@ class Deliveries(Resource):
 
 
 class Events(Resource):
-    """What happens, as it happens."""
+    """What happens, as it happens. No kinds means all of them."""
 
-    def stream(self, *, kinds: Iterable[str] = (), after: str | None = None) -> EventStream:
-        """Events of these kinds (none named means all) from now on, or from the one behind the id `after`."""
-        named = list(kinds)
-        return EventStream(self._transport, {"kinds": named or None}, after)
+    def list(self, *, kinds: Iterable[EventKind] = (), include_numbers: bool = False) -> Pages[EventView]:
+        """Events that are still kept, oldest first. Every walk raises ClientError."""
+        query = EventQuery(kinds=_join(kinds), include_numbers=include_numbers)
+        return Pages(self._transport, "/events", ListOf[EventView], query)
+
+    def stream(
+        self,
+        *,
+        kinds: Iterable[EventKind] = (),
+        include_numbers: bool = False,
+        after: str | None = None,
+    ) -> EventStream:
+        """Events from now on, or from the one behind the id `after`."""
+        query = EventQuery(kinds=_join(kinds), include_numbers=include_numbers)
+        return EventStream(self._transport, query.model_dump(mode="json", exclude_defaults=True), after)
+
+
+def _join(kinds: Iterable[EventKind]) -> str | None:
+    return ",".join(EventKind(kind) for kind in kinds) or None

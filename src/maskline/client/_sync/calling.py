@@ -1,0 +1,112 @@
+# Made by tools/make-client; change the asynchronous one instead.
+"""What an account's people have: sessions, calls, recordings, and how its numbers are used.
+
+Every method raises ClientError.
+"""
+
+from typing import BinaryIO
+
+import httpx
+
+from maskline.api.native.models.calls import Call, CallQuery
+from maskline.api.native.models.common import ListOf
+from maskline.api.native.models.recordings import (
+    NewRecordingLink,
+    RecordingLinkView,
+    RecordingQuery,
+    RecordingView,
+)
+from maskline.api.native.models.sessions import NewSession, Session, SessionQuery, SessionUpdate
+from maskline.api.native.models.usage import UsageHistoryQuery, UsageSampleView, UsageView
+from maskline.client._sync.paging import Pages
+from maskline.client._sync.transport import Resource
+from maskline.client.errors import ConnectionFailedError
+from maskline.client.takes import takes, takes_of_one
+from maskline.client.wire import build_path, read_answer
+
+
+class Sessions(Resource):
+    """Masking sessions."""
+
+    @takes(SessionQuery)
+    def list(self, query: SessionQuery) -> Pages[Session]:
+        """Sessions, newest first."""
+        return Pages(self._transport, "/sessions", ListOf[Session], query)
+
+    @takes(NewSession)
+    def create(self, new: NewSession) -> Session:
+        """Create a session, or update the live one of the same pair, as `on_repeat` says."""
+        return self._transport.post("/sessions", Session, body=new)
+
+    def get(self, id_: str) -> Session:
+        """One session."""
+        return self._transport.get(build_path("sessions", id_), Session)
+
+    @takes_of_one(SessionUpdate)
+    def update(self, id_: str, changes: SessionUpdate) -> Session:
+        """Change a live session; what is not given stays."""
+        return self._transport.patch(build_path("sessions", id_), Session, body=changes)
+
+    def end(self, id_: str) -> Session:
+        """End a session now; calls that run on it are hung up."""
+        response = self._transport.delete(build_path("sessions", id_))
+        return read_answer(response, Session)
+
+
+class Calls(Resource):
+    """Calls, live and finished."""
+
+    @takes(CallQuery)
+    def list(self, query: CallQuery) -> Pages[Call]:
+        """Calls, newest first: finished ones unless `status` says otherwise."""
+        return Pages(self._transport, "/calls", ListOf[Call], query)
+
+    def get(self, id_: str) -> Call:
+        """One call."""
+        return self._transport.get(build_path("calls", id_), Call)
+
+
+class Recordings(Resource):
+    """Recordings that can be heard."""
+
+    @takes(RecordingQuery)
+    def list(self, query: RecordingQuery) -> Pages[RecordingView]:
+        """Recordings, newest first."""
+        return Pages(self._transport, "/recordings", ListOf[RecordingView], query)
+
+    def get(self, id_: str) -> RecordingView:
+        """One recording."""
+        return self._transport.get(build_path("recordings", id_), RecordingView)
+
+    def save(self, id_: str, file: BinaryIO) -> int:
+        """Write a recording's audio to `file`; return its bytes. What was written stays when the connection is lost."""
+        path, count = build_path("recordings", id_, "audio"), 0
+        with self._transport.stream("GET", path, headers={"Accept": "*/*"}) as response:
+            try:
+                for chunk in response.iter_bytes():
+                    count += file.write(chunk)
+            except httpx.HTTPError:
+                raise ConnectionFailedError("the connection to the service was lost") from None
+        return count
+
+    @takes_of_one(NewRecordingLink)
+    def link(self, id_: str, link: NewRecordingLink) -> RecordingLinkView:
+        """Make a URL with which anybody hears a recording for a while."""
+        return self._transport.post(build_path("recordings", id_, "link"), RecordingLinkView, body=link)
+
+    def delete(self, id_: str) -> None:
+        """Delete a recording and its audio."""
+        self._transport.delete(build_path("recordings", id_))
+
+
+class Usage(Resource):
+    """How the account's numbers are used, and until when they last."""
+
+    def list(self) -> Pages[UsageView]:
+        """Usage now, by sub-account and pool, with its forecast."""
+        return Pages(self._transport, "/usage", ListOf[UsageView])
+
+    @takes(UsageHistoryQuery)
+    def history(self, query: UsageHistoryQuery) -> Pages[UsageSampleView]:
+        """Usage by the hour."""
+        return Pages(self._transport, "/usage/history", ListOf[UsageSampleView], query)
