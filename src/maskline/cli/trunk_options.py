@@ -11,16 +11,18 @@ from maskline.cli.account import SecretOption, check_country, read_secret
 from maskline.cli.trunk_texts import check_host, parse_codecs, parse_networks, parse_target, split
 from maskline.core.inventory import DialledFrom, NumberFormat, Registration, Target, Transport, TrunkSettings
 from maskline.core.secret import Secret
+from maskline.core.trunk_text import (
+    CALL_COUNT_MAX,
+    DIAL_PREFIX,
+    EXPIRES_S_MAX,
+    EXPIRES_S_MIN,
+    TEXT_LENGTH_MAX,
+)
 from maskline.errors import InputError
 from maskline.store.trunks import TARGET_COUNT_MAX
 
 NOTHING = "none"  # takes a setting away
-TEXT_LENGTH_MAX = 255
-EXPIRES_S_MIN, EXPIRES_S_MAX = (
-    60,
-    86_400,
-)  # shorter is a burden on the carrier, longer outlives a restart by far
-_PREFIX = re.compile(r"[0-9*#]{1,16}")
+_PREFIX = re.compile(DIAL_PREFIX)
 
 Several = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")]
 """`--accept A B`, `--accept A --accept B` and `--accept A,B` are the same."""
@@ -237,6 +239,6 @@ def _check_expires(seconds: int) -> int:
 
 
 def _check_max_calls(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= CALL_COUNT_MAX:
         raise InputError("--max-calls: a number from 1, or none")
     return int(text)

@@ -5,17 +5,13 @@ import ipaddress
 import re
 from dataclasses import replace
 
+from maskline.core import trunk_text as core
 from maskline.core.inventory import Target, Transport
-from maskline.core.targets import parse_literal
+from maskline.core.trunk_text import NETWORK_COUNT_MAX, PORT_MAX, RANK_MAX
 from maskline.errors import InputError
 
-NETWORKS_MAX = 64  # a carrier publishes a handful; more is a mistake
-CODECS = {codec.lower(): codec for codec in ("PCMU", "PCMA", "G722", "opus", "G729")}
-RANK_MAX = 65_535  # RFC 2782: priority and weight have 16 bits
-PORT_MAX = 65_535
-HOST_LENGTH_MAX = 253  # RFC 1035 section 2.3.4, as text
+CODECS = {codec.lower(): codec for codec in core.CODECS}
 _TARGET = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:;\[\]]+)(?::([0-9]{1,5}))?((?:;[a-z]+=[a-z0-9]+)*)")
-_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?|_[A-Za-z0-9-]{1,62}", re.ASCII)
 _EVERY_WAY = frozenset((transport.value, is_v6) for transport in Transport for is_v6 in (False, True))
 
 
@@ -53,22 +49,17 @@ def render_target(target: Target) -> str:
 
 def check_host(text: str, option: str) -> str:
     """Check an address or a name. Raises InputError."""
-    host = text.strip().strip("[]")
-    literal = parse_literal(host)
-    if literal is not None and not ipaddress.ip_address(literal).is_unspecified:
-        return literal
-    labels = host.removesuffix(".").split(".")
-    is_name = literal is None and len(host) <= HOST_LENGTH_MAX and all(map(_LABEL.fullmatch, labels))
-    if not is_name or labels[-1].isdecimal():
+    host = core.read_host(text)
+    if host is None:
         msg = f"{option}: {text!r} is no address or name that can be reached"
         raise InputError(msg)
-    return host.removesuffix(".").lower()
+    return host
 
 
 def parse_networks(option: str, texts: tuple[str, ...]) -> tuple[str, ...]:
     """Read addresses and networks. Raises InputError."""
-    if len(texts) > NETWORKS_MAX:
-        msg = f"{option}: at most {NETWORKS_MAX} networks"
+    if len(texts) > NETWORK_COUNT_MAX:
+        msg = f"{option}: at most {NETWORK_COUNT_MAX} networks"
         raise InputError(msg)
     networks = []
     for text in split(texts):

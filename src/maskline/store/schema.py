@@ -94,6 +94,7 @@ trunk = Table(
     Column("realm", String(255)),
     Column("registration_s", Integer),  # NULL: it does not register
     Column("has_health_check", Boolean, nullable=False, server_default=true()),
+    Column("removed_at", INSTANT),  # kept for numbers that it had once
     CheckConstraint("dialled_from IN ('request_uri', 'to')", name="dialled_from"),
     CheckConstraint("number_format IN ('plus', 'digits', 'national', '00')", name="number_format"),
     CheckConstraint(

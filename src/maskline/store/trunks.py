@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from maskline.core.inventory import (
     DialledFrom,
@@ -17,9 +17,9 @@ from maskline.core.inventory import (
 )
 from maskline.core.secret import Secret
 
-from .accounts import LISTED_ROW_COUNT_MAX
+from .accounts import ID_MAX, LISTED_ROW_COUNT_MAX
 from .engine import Row, Tx
-from .schema import trunk
+from .schema import trunk, virtual_number
 from .schema_trunks import trunk_target
 from .statement import Statement, insert_row
 
@@ -55,13 +55,33 @@ _INSERT: Final = Statement(
 )
 _UPDATE: Final = Statement(
     update(trunk)
-    .where(trunk.c.id == bindparam("id_"), trunk.c.name == bindparam("name_"))
+    .where(trunk.c.id == bindparam("id_"), trunk.c.name == bindparam("name_"), trunk.c.removed_at.is_(None))
     .values({name: bindparam(name) for name in _COLUMNS if name != "name"})
 )
 _SELECTED: Final = ("id", *_COLUMNS, "created_at")
-_SELECT: Final = select(*(trunk.c[name] for name in _SELECTED))
+_SELECT: Final = select(*(trunk.c[name] for name in _SELECTED)).where(trunk.c.removed_at.is_(None))
 _SELECT_ALL: Final = Statement(_SELECT.order_by(trunk.c.id).limit(LISTED_ROW_COUNT_MAX))
 _SELECT_BY_NAME: Final = Statement(_SELECT.where(trunk.c.name == bindparam("name")))
+
+_SELECT_PAGE: Final = Statement(
+    _SELECT.where(trunk.c.id < bindparam("before")).order_by(trunk.c.id.desc()).limit(bindparam("limit_"))
+)
+# FOR UPDATE also waits for numbers that join by their foreign key.
+_LOCK: Final = Statement(
+    select(trunk.c.id)
+    .where(trunk.c.name == bindparam("name"), trunk.c.removed_at.is_(None))
+    .with_for_update()
+)
+_COUNT_NUMBERS: Final = Statement(
+    select(func.count())
+    .select_from(virtual_number)
+    .where(virtual_number.c.trunk_id == bindparam("id"), virtual_number.c.removed_at.is_(None))
+)
+_REMOVE: Final = Statement(
+    update(trunk)
+    .where(trunk.c.id == bindparam("id_"))
+    .values(name=bindparam("new_name"), removed_at=bindparam("now"), username=None, password_sealed=None)
+)
 
 _CALLS: Final = "calls"
 _REGISTRAR: Final = "registrar"
@@ -102,6 +122,35 @@ def load_trunks(tx: Tx) -> tuple[Trunk, ...]:
     rows = tx.rows(_SELECT_ALL)
     targets = _load_targets(tx) if rows else {}
     return tuple(_trunk(tx, row, targets) for row in rows)
+
+
+def load_trunk_page(tx: Tx, before: int | None, limit: int) -> tuple[Trunk, ...]:
+    """Load a page of trunks below the internal id `before`, newest first."""
+    rows = tx.rows(_SELECT_PAGE, before=ID_MAX if before is None else before, limit_=limit)
+    targets = _load_targets(tx) if rows else {}
+    return tuple(_trunk(tx, row, targets) for row in rows)
+
+
+def lock_trunk(tx: Tx, name: str) -> int | None:
+    """Keep numbers from joining a trunk until the transaction ends; None when there is none of this name."""
+    row = tx.row(_LOCK, name=name)
+    return None if row is None else int(row[0])
+
+
+def count_numbers(tx: Tx, trunk_id: int) -> int:
+    """Count the numbers of the inventory that a trunk delivers."""
+    row = tx.row(_COUNT_NUMBERS, id=trunk_id)
+    assert row is not None
+    return int(row[0])
+
+
+def remove_trunk(tx: Tx, trunk_id: int, now: int) -> None:
+    """Forget a trunk, its targets and its password; numbers that are removed themselves still refer to its row.
+
+    Its name is free again: the row has one that nobody can give, since names do not begin with a blank.
+    """
+    tx.run(_DELETE_TARGETS, trunk_id=trunk_id)
+    tx.run(_REMOVE, id_=trunk_id, new_name=f" {trunk_id}", now=now)
 
 
 def load_trunk(tx: Tx, name: str) -> Trunk | None:

@@ -12,6 +12,23 @@ class TrunkExists:
     """A trunk of that name is there already."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkNotFound:
+    """There is no trunk of that name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkInUse:
+    """The trunk delivers numbers of the inventory; nothing was changed."""
+
+    number_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkRemoved:
+    """The trunk is gone."""
+
+
 def add_trunk(tx: Tx, settings: TrunkSettings, now: int) -> Trunk | TrunkExists:
     """Add a trunk as it is described; an empty `accept` is the caller's to fill from the targets' addresses."""
     id_ = rows.insert_trunk(tx, settings, now)
@@ -24,6 +41,27 @@ def add_trunk(tx: Tx, settings: TrunkSettings, now: int) -> Trunk | TrunkExists:
 def change_trunk(tx: Tx, trunk: Trunk) -> bool:
     """Give a trunk the settings of `trunk`; False when there is none of its id and name."""
     return rows.update_trunk(tx, trunk.id, trunk)
+
+
+def remove_trunk(tx: Tx, name: str, now: int) -> TrunkRemoved | TrunkNotFound | TrunkInUse:
+    """Remove a trunk that delivers no number any more; a running service forgets it within a second."""
+    trunk_id = rows.lock_trunk(tx, name)
+    if trunk_id is None:
+        return TrunkNotFound()
+    if count := rows.count_numbers(tx, trunk_id):
+        return TrunkInUse(number_count=count)
+    rows.remove_trunk(tx, trunk_id, now)
+    return TrunkRemoved()
+
+
+def lock_trunk(tx: Tx, name: str) -> int | None:
+    """Keep a trunk from being removed until the transaction ends, and say its id; None when there is none."""
+    return rows.lock_trunk(tx, name)
+
+
+def list_trunk_page(tx: Tx, before: int | None, limit: int) -> tuple[Trunk, ...]:
+    """List trunks, newest first, beginning below the internal id `before`."""
+    return rows.load_trunk_page(tx, before, limit)
 
 
 def load_trunks(tx: Tx) -> tuple[Trunk, ...]:

@@ -14,12 +14,18 @@ from maskline.api.native.accounts import AccountsAPI, account_routes
 from maskline.api.native.calls import CallsAPI, call_routes
 from maskline.api.native.deliveries import DeliveriesAPI, delivery_routes
 from maskline.api.native.errors import NativeError
+from maskline.api.native.event_hub import EventHub
+from maskline.api.native.events import EventsAPI, event_routes
 from maskline.api.native.kernel import NativeKernel, refuse
 from maskline.api.native.keys import KeysAPI, key_routes
+from maskline.api.native.numbers import NumbersAPI, number_routes
+from maskline.api.native.pools import PoolsAPI, pool_routes
 from maskline.api.native.recordings import RecordingsAPI, recording_routes
 from maskline.api.native.routes import Route
 from maskline.api.native.sessions import SessionsAPI, session_routes
 from maskline.api.native.subaccounts import SubaccountsAPI, subaccount_routes
+from maskline.api.native.trunks import TrunksAPI, trunk_routes
+from maskline.api.native.usage import UsageAPI, usage_routes
 from maskline.api.native.webhooks import WebhooksAPI, webhook_routes
 from maskline.core.pin import PIN_LIMITS, PinLimits
 from maskline.recordings.storage import RecordingStorage
@@ -32,17 +38,23 @@ def native_routes(
     *,
     pin_limits: PinLimits = PIN_LIMITS,
     recordings: RecordingStorage | None = None,
+    events: EventHub | None = None,
 ) -> tuple[Route, ...]:
     """The whole table: everything that the dialect offers."""
     return (
         *account_routes(AccountsAPI(kernel)),
         *subaccount_routes(SubaccountsAPI(kernel)),
         *key_routes(KeysAPI(kernel)),
+        *trunk_routes(TrunksAPI(kernel)),
+        *number_routes(NumbersAPI(kernel)),
+        *pool_routes(PoolsAPI(kernel)),
         *webhook_routes(WebhooksAPI(kernel)),
         *delivery_routes(DeliveriesAPI(kernel)),
         *session_routes(SessionsAPI(kernel, pin_limits=pin_limits)),
         *call_routes(CallsAPI(kernel)),
         *recording_routes(RecordingsAPI(kernel, recordings)),
+        *usage_routes(UsageAPI(kernel)),
+        *event_routes(EventsAPI(kernel, events or EventHub(kernel.store))),
     )
 
 

@@ -45,7 +45,7 @@ _TOLD: Final = frozenset(
         "too_short",
     }
 )
-_OWN: Final = frozenset({"instant", "number", "time_zone", "url", "value"})
+_OWN: Final = frozenset({"host", "instant", "network", "number", "time_zone", "url", "value"})
 """Kinds that our own validators raise, with a message of ours."""
 
 

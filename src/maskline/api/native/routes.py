@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from maskline.api.native.errors import NativeError
-from maskline.api.native.models.common import ID_LENGTH_MAX
+from maskline.api.native.models.common import ID_LENGTH_MAX, NAME_LENGTH_MAX
 from maskline.api.native.parsing import parse_body, parse_query
 from maskline.core.access import Caller, Permission, Reach
 from maskline.core.inventory import Account
@@ -38,6 +38,13 @@ class Asked:
         """A part of the path; what no id of ours can be is answered like one that is not there."""
         text: str = self.request.path_params[name]
         if not 0 < len(text) <= ID_LENGTH_MAX or not text.isascii() or not text.isprintable():
+            raise NativeError("not-found")
+        return text
+
+    def name(self, name: str = "name") -> str:
+        """A part of the path that people named; what is no name is answered like one that is not there."""
+        text: str = self.request.path_params[name]
+        if not 0 < len(text) <= NAME_LENGTH_MAX or not text.isprintable():
             raise NativeError("not-found")
         return text
 

@@ -25,6 +25,7 @@ T = TypeVar("T")
 LIST_LIMIT_MAX: Final = 100
 LIST_LIMIT_DEFAULT: Final = 20
 ID_LENGTH_MAX: Final = 64
+NAME_LENGTH_MAX: Final = 100
 CURSOR_LENGTH_MAX: Final = 400
 URL_LENGTH_MAX: Final = 1_000
 _E164_SHAPE: Final = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
@@ -34,6 +35,10 @@ _E164_SCHEMA: Final[dict[str, Any]] = {
     "examples": ["+912025550000"],
     "description": "A telephone number: plus and at most 15 digits.",
 }
+
+
+_CONTROL: Final = r"\x00-\x1f\x7f-\x9f"
+_NAME: Final = rf"^[^\s{_CONTROL}]([^{_CONTROL}]*[^\s{_CONTROL}])?$"
 
 
 class Request(BaseModel):
@@ -164,10 +169,14 @@ Instant = Annotated[
 ]
 """An aware datetime; written as UTC with microseconds and Z."""
 
-Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s\x00-\x1f\x7f-\x9f](.*\S)?$")]
+Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX, pattern=_NAME)]
 """A name people can read and type, without blanks around it."""
 
 
+PathName = Annotated[
+    str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]([A-Za-z0-9 ._-]*[A-Za-z0-9])?$")
+]
+"""A name that stands in paths: letters, digits, and blanks, dots, lines and hyphens between them."""
 AccountId = Annotated[str, Field(pattern=r"^MA[0-9A-Za-z]{18}$", description="An account's auth id.")]
 SubaccountId = Annotated[str, Field(pattern=r"^SA[0-9A-Za-z]{18}$", description="A sub-account's auth id.")]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166, two capital letters.")]

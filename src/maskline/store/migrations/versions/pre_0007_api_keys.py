@@ -1,4 +1,4 @@
-"""API keys and what was answered under an idempotency key."""
+"""API keys, what was answered under an idempotency key, and trunks that are removed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -54,8 +54,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("owner", "key_hash", name=op.f("pk_idempotency_key")),
     )
     op.create_index("ix_idempotency_key_created_at", "idempotency_key", ["created_at"])
+    op.add_column("trunk", sa.Column("removed_at", sa.BigInteger(), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("trunk", "removed_at")
     op.drop_table("idempotency_key")
     op.drop_table("api_key")
