@@ -10,6 +10,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from maskline.api.app import create_app
+from maskline.api.native.event_hub import EventHub
 from maskline.api.server import start_server
 from maskline.clock import Clock, SystemClock
 from maskline.config import Settings
@@ -24,6 +25,7 @@ from maskline.engine.sweeper import sweep_sessions, tidy_up
 from maskline.engine.switch import Switch
 from maskline.engine.switch_metrics import SwitchMetrics
 from maskline.engine.trunk_watch import TrunkWatch
+from maskline.engine.usage_sampler import UsageSampler
 from maskline.parts import (
     SWITCH_ID,
     Service,
@@ -83,6 +85,8 @@ async def run_service(
             (deliveries.run(), "events.deliver"),
         ):
             stack.push_async_callback(cancel, spawn(work, name=name))
+        events = EventHub(threads, wake_publisher=deliveries.notify)
+        threads.on_commit = events.committed
         app = create_app(
             store=threads,
             clock=clock,
@@ -92,12 +96,14 @@ async def run_service(
             recordings=storage,
             registry=registry,
             notify=deliveries.notify,
+            events=events,
             deepcall=deepcall_settings(settings),
             check_receiver=await _open_receiver_check(settings, stack, sandbox=sandbox),
             checks={"database": check_database(threads), "media": check_media(service.relay)},
         )
         server = await start_server(app, settings.http_bind)
         stack.push_async_callback(server.close)
+        stack.push_async_callback(events.drain)
         service.http_address = server.address
         yield service
 
@@ -214,7 +220,7 @@ async def _tidy(threads: StoreThreads, clock: Clock, limits: PinLimits) -> None:
     async def forget_kept(now: int) -> int:
         return await threads.write(forget_answers, now)
 
-    await tidy_up(works=(release, forget, forget_kept), clock=clock)
+    await tidy_up(works=(UsageSampler(threads).sample, release, forget, forget_kept), clock=clock)
 
 
 async def _stop_switch(switch: Switch) -> None:

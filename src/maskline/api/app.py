@@ -21,9 +21,11 @@ from maskline.api.metrics import HTTPMetrics
 from maskline.api.native.app import PREFIX as NATIVE_PREFIX
 from maskline.api.native.app import create_native_app, native_routes
 from maskline.api.native.description import describe
+from maskline.api.native.event_hub import EventHub
 from maskline.api.native.kernel import NativeKernel
 from maskline.api.plivo.app import PREFIX as PLIVO_PREFIX
 from maskline.api.plivo.app import PlivoAPI, PlivoSettings, create_plivo_app
+from maskline.api.plivo.schema import describe as describe_plivo
 from maskline.api.ports import HealthCheck, ReceiverCheck, StoreThreads, unchecked
 from maskline.clock import Clock
 from maskline.core.pin import PIN_LIMITS, PinLimits
@@ -45,6 +47,7 @@ def create_app(
     checks: Mapping[str, HealthCheck] | None = None,
     registry: CollectorRegistry | None = None,
     notify: Callable[[], None] = lambda: None,
+    events: EventHub | None = None,
     deepcall: DeepCallSettings | None = None,
     check_receiver: ReceiverCheck = unchecked,
 ) -> Starlette:
@@ -54,6 +57,7 @@ def create_app(
     `checks` are the parts /healthz asks, by name, each raising when its part does not work.
     `registry` holds the metrics /metrics shows; other parts of the process may add theirs.
     `notify` tells whoever delivers events that one is to be delivered again.
+    `events` knows the open streams of events; without it, one that polls.
     `check_receiver` calls a URL and says whether it is a receiver of reports.
     `deepcall` are the choices of that dialect; without them it has its defaults.
     """
@@ -99,7 +103,7 @@ def create_app(
         notify=notify,
         check_receiver=check_receiver,
     )
-    native = native_routes(kernel, pin_limits=pin_limits, recordings=recordings)
+    native = native_routes(kernel, pin_limits=pin_limits, recordings=recordings, events=events)
     app.mount(NATIVE_PREFIX, create_native_app(kernel, native))
 
     async def show_native_schema(_request: Request) -> Response:
@@ -108,7 +112,7 @@ def create_app(
     app.router.routes.append(Route("/docs/native.json", show_native_schema))
 
     async def show_plivo_schema(_request: Request) -> Response:
-        return JSONResponse(plivo.openapi())
+        return JSONResponse(describe_plivo(has_recordings=recordings is not None))
 
     app.router.routes.append(Route("/docs/plivo.json", show_plivo_schema))
     return app

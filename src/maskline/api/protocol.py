@@ -96,6 +96,8 @@ class BoundedHTTPProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._stop_waiting()
         super().on_headers_complete()
+        # For streams whose reader does not read: closing would wait for it.
+        self.scope["extensions"] = {"maskline.abort": {"call": self.transport.abort}}
 
     def on_body(self, body: bytes) -> None:
         """Parser callback; what follows the resumed request belongs to nobody."""

@@ -38,6 +38,7 @@ MODULES: Final = {
     "trunk": "trunk",
     "number": "number",
     "recording": "recording",
+    "usage": "usage",
     "deepcall": "deepcall",
     "webhook": "webhook",
     "delivery": "delivery",

@@ -6,7 +6,7 @@ from typing import Final
 HOUR_US: Final = 3_600_000_000
 DAY_US: Final = 24 * HOUR_US
 USAGE_LIST_LIMIT_MAX: Final = 100
-"""Samples in one page."""
+"""Samples in one page; one more may be asked for, to know whether there is another."""
 
 
 def needed_number_count(busiest_party_session_count: int) -> int:

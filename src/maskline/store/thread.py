@@ -71,6 +71,8 @@ class StoreThreads:
         self._idle.set()
         self._waiting_count = 0
         self._is_closed = False
+        self.on_commit: Callable[[], None] = _nothing
+        """Called in the loop's thread after each group of writes, before its callers hear of it."""
         self._threads = [
             threading.Thread(target=self._read_forever, name=f"store-read-{index}", daemon=True)
             for index in range(READER_COUNT)
@@ -164,6 +166,7 @@ class StoreThreads:
             self._plan(min(job.due_mono_s for job in self._writes))
         else:
             self._idle.set()
+        self.on_commit()
         self._deliver(done)
 
     def _deliver(self, done: list[_Done]) -> None:
@@ -223,6 +226,10 @@ class StoreThreads:
                 return [_Done(job.future, None, error) for job in group]
             return [_run_alone(job, self._store.run) for job in group]
         return done
+
+
+def _nothing() -> None:
+    return
 
 
 def _run_alone(job: _Job, runner: Callable[..., Any]) -> _Done:

@@ -120,16 +120,18 @@ _SELECT_POOL_NAMES: Final = Statement(
     .order_by(pool.c.id)
     .limit(SCOPE_COUNT_MAX)
 )
-_SELECT_POOL: Final = Statement(
-    select(pool.c.id).where(pool.c.account_id == bindparam("account_id"), pool.c.name == bindparam("name"))
-)
 _KEY: Final = ("account_id", "subaccount_id", "pool_id", "sampled_at")
 _INSERT_SAMPLE: Final = Statement(insert_row(usage_sample, *_KEY, *_COUNTS).on_conflict_do_nothing())
 _SELECT_UNSAMPLED: Final = Statement(
     select(account.c.id)
     .where(
         ~select(literal_column("1"))
-        .where(_u.account_id == account.c.id, _u.sampled_at == bindparam("sampled_at"))
+        .where(
+            _u.account_id == account.c.id,
+            _u.subaccount_id == literal_column("0"),  # of all scopes of an hour this one is always kept
+            _u.pool_id == literal_column("0"),
+            _u.sampled_at == bindparam("sampled_at"),
+        )
         .correlate(account)
         .exists()
     )
@@ -227,12 +229,6 @@ def _pairs(rows: Iterable[Row]) -> Iterable[tuple[int, str]]:
     return ((row[0], row[1]) for row in rows)
 
 
-def load_pool_id(tx: Tx, account_id: int, name: str) -> int | None:
-    """Load the id of an account's pool of this name."""
-    row = tx.row(_SELECT_POOL, account_id=account_id, name=name)
-    return None if row is None else int(row[0])
-
-
 def insert_sample(tx: Tx, account_id: int, usage: Usage, sampled_at: int) -> None:
     """Keep the counts of a scope for the hour that began at `sampled_at`, unless the hour has its own."""
     scope, counts = usage.scope, usage.counts
@@ -261,7 +257,7 @@ def load_samples(tx: Tx, wanted: UsageHistoryFilter) -> tuple[UsageSample, ...]:
         pool_id=wanted.scope.pool_id or 0,
         from_=wanted.from_ or 0,
         until=min(ends, default=_INSTANT_MAX),
-        limit_=min(wanted.limit, USAGE_LIST_LIMIT_MAX),
+        limit_=min(wanted.limit, USAGE_LIST_LIMIT_MAX + 1),
     )
     return tuple(
         UsageSample(sampled_at=row[0], counts=UsageCounts(**dict(zip(_COUNTS, row[1:], strict=True))))

@@ -22,7 +22,7 @@ from maskline.core.masking import (
 )
 from maskline.core.numbers import E164
 from maskline.core.pin import PinLimits
-from maskline.store import session_pages, sessions, usage
+from maskline.store import pools, session_pages, sessions
 from maskline.store.engine import Tx
 from maskline.workflows.accounts import load_subaccount
 from maskline.workflows.create_masking_session import create_masking_session
@@ -81,10 +81,14 @@ def create_own_session(
         own = load_subaccount(tx, account, subaccount)
     if subaccount is not None and (own is None or own.auth_id != subaccount):
         return SubaccountUnknown()
-    pool_id = None if pool is None else usage.load_pool_id(tx, account.id, pool)
-    if pool is not None and pool_id is None:
+    found = None if pool is None else pools.load_pool(tx, account.id, pool)
+    if pool is not None and found is None:
         return PoolUnknown()
-    wanted = replace(new, subaccount_id=None if own is None else own.id, pool_id=pool_id)
+    wanted = replace(
+        new,
+        subaccount_id=None if own is None else own.id,
+        pool_id=None if found is None else found.id,
+    )
     return create_masking_session(tx, account, wanted, now, limits)
 
 
