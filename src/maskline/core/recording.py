@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from .call_record import Side
 from .masking import RecordFormat, Span
+from .numbers import E164
 
 RECORDING_LIST_LIMIT_MAX: Final = 20
 """Recordings in one answer, as Plivo has it."""
@@ -161,6 +162,9 @@ class RecordingFilter:
     subaccount_id: int | None = None
     call: str | None = None
     """The id of a call or of one of its legs."""
+    from_number: E164 | None = None
+    """Of either leg of the call: a person's, or a virtual one; so `to_number`."""
+    to_number: E164 | None = None
     session_id: str | None = None
     completed_at: Span = field(default_factory=Span)
     limit: int = RECORDING_LIST_LIMIT_MAX

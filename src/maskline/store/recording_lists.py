@@ -1,16 +1,16 @@
 """Recordings as their account has them: what it can hear, for how long, and what is deleted."""
 
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, not_, or_, select, update
 from sqlalchemy.dialects import postgresql
 
 from maskline.core.recording import Recording, RecordingFilter, RecordingState
 
 from .engine import Tx
 from .recording_rows import COLUMNS, DAY_US, HAS_ID, read_recording
-from .schema import masking_session
+from .schema import call_record, masking_session, virtual_number
 from .schema_recordings import recording, recording_retention
 from .statement import Statement
 
@@ -28,7 +28,31 @@ _SUBACCOUNT: Final = (
 _SELECT_THERE: Final = Statement(
     select(*COLUMNS, _SUBACCOUNT).where(HAS_ID, _r.account_id == bindparam("account_id"), IS_THERE)
 )
+_c: Final = call_record.c
+
+
+def _is_of_call(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Say whether one of these is true of the recorded call."""
+    return (
+        select(_c.call_id)
+        .join_from(call_record, virtual_number, virtual_number.c.id == _c.virtual_number_id)
+        .where(_c.call_id == _r.call_id, or_(*conditions))
+        .correlate(recording)
+        .exists()
+    )
+
+
 _CONDITIONS: Final = {
+    # Each call has two legs: its caller dials the virtual number, which then dials the other party.
+    "from_ref": _is_of_call(
+        and_(not_(_c.is_service_initiated), _c.caller_ref == bindparam("from_ref")),
+        virtual_number.c.number == bindparam("from_number"),
+    ),
+    "to_ref": _is_of_call(
+        and_(_c.is_service_initiated, _c.caller_ref == bindparam("to_ref")),
+        _c.callee_ref == bindparam("to_ref"),
+        and_(not_(_c.is_service_initiated), virtual_number.c.number == bindparam("to_number")),
+    ),
     "subaccount_id": bindparam("subaccount_id") == _SUBACCOUNT,
     "call": or_(
         _r.call_id == bindparam("call"),
@@ -100,15 +124,20 @@ def load_completed(
 
 def load_page(tx: Tx, wanted: RecordingFilter, now: int) -> tuple[tuple[Recording, ...], int]:
     """Load a page of what an account can hear at `now`, newest first, and the count over all pages."""
-    given = {
+    given: dict[str, Any] = {
         "subaccount_id": wanted.subaccount_id,
         "call": wanted.call,
         "session_id": wanted.session_id,
         "completed_from": wanted.completed_at.from_,
         "completed_until": wanted.completed_at.until,
     }
+    for which, number in (("from", wanted.from_number), ("to", wanted.to_number)):
+        given[f"{which}_ref"] = None if number is None else tx.keys.ref(number)
     params = {name: value for name, value in given.items() if value is not None}
     page, count = _list_statements(frozenset(params))
+    for which, number in (("from", wanted.from_number), ("to", wanted.to_number)):
+        if number is not None:
+            params[f"{which}_number"] = number.reveal()
     params |= {"account_id": wanted.account_id, "now": now}
     rows = tx.rows(page, **params, limit_=wanted.limit, offset_=wanted.offset)
     counted = tx.row(count, **params)

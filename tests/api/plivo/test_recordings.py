@@ -119,7 +119,7 @@ def test_object_has_the_vendors_fields(shelf: Shelf) -> None:
         "recording_format": "wav",
         "recording_id": uuid,
         "recording_start_ms": f"{started_ms}.00000",
-        "recording_storage_duration": 0,
+        "recording_storage_duration": 1,
         "recording_storage_rate": 0,
         "recording_type": "normal",
         "recording_url": f"http://maskline.test{path}.wav",

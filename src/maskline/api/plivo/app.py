@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from maskline.api.plivo import errors, schema
+from maskline.api.plivo import errors
 from maskline.api.plivo.calls import CallAPI
 from maskline.api.plivo.kernel import PREFIX, PlivoAPI, PlivoRoute, PlivoSettings
 from maskline.api.plivo.recordings import RecordingAPI
@@ -45,8 +45,7 @@ def create_plivo_app(api: PlivoAPI, recordings: RecordingStorage | None = None) 
             methods=list(route.methods),
             name=route.name,
             response_model=None,
-            summary=route.operation.__doc__,
-            openapi_extra=schema.OPERATIONS.get(route.name),
+            include_in_schema=False,  # `schema` describes them
         )
 
     async def refuse_route(request: Request, error: Exception) -> Response:

@@ -6,25 +6,26 @@ Source: Plivo voice API, recording pages (2024); fields and types of the officia
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from maskline.api.audio import send_audio
-from maskline.api.plivo import errors, fields, listing
+from maskline.api.plivo import errors, listing
 from maskline.api.plivo.kernel import PREFIX, PlivoAPI, PlivoRoute
+from maskline.api.plivo.recording_query import parse_query, storage_days
 from maskline.clock import to_datetime
 from maskline.core.call_record import Side, leg_id
 from maskline.core.inventory import Account
-from maskline.core.masking import RecordFormat, Span
+from maskline.core.masking import RecordFormat
 from maskline.core.recording import (
     LinkRefused,
     Recording,
     RecordingFilter,
     RecordingLink,
     RecordingNotFound,
+    RecordingPage,
     parse_recording_id,
     render_recording_uuid,
 )
@@ -36,19 +37,6 @@ _FORMATS: Final = frozenset(format_.value for format_ in RecordFormat)
 _EXPIRES: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
 _SIGNATURE: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _AUTH_ID: Final = re.compile(r"[MS]A[0-9A-Za-z]{18}", re.ASCII)
-_TIME: Final = re.compile(r"addtime(gte|gt|lte|lt)?")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingQuery:
-    """A parsed list query. `kept` are its filters in our spelling, for the links to other pages."""
-
-    subaccount: str | None
-    call: str | None
-    completed_at: Span
-    limit: int
-    offset: int
-    kept: tuple[tuple[str, str], ...]
 
 
 class RecordingAPI:
@@ -73,21 +61,26 @@ class RecordingAPI:
     async def list(self, request: Request) -> Response:
         """GET Recording/."""
         account = await self._api.authenticate(request)
-        query = parse_query(request.scope["query_string"])
+        now = self._clock.now()
+        query = parse_query(request.scope["query_string"], country=account.country, now=now)
         wanted = RecordingFilter(
             account_id=account.id,
             subaccount_id=await self._api.find_subaccount(account, query.subaccount),
             call=query.call,
+            from_number=query.from_number,
+            to_number=query.to_number,
             completed_at=query.completed_at,
             limit=query.limit,
             offset=query.offset,
         )
-        page = await self._store.read(work.list_recordings, account, wanted, self._clock.now())
+        page = RecordingPage(recordings=(), total_count=0)
+        if not query.is_of_conference:
+            page = await self._store.read(work.list_recordings, account, wanted, now)
         auth_id = request.path_params["auth_id"]
         path = f"{PREFIX}/Account/{auth_id}/Recording/"
         meta = listing.render_page_meta(path, query.kept, query.limit, query.offset, page.total_count)
         return self._api.reply(
-            200, {"meta": meta, "objects": [self._render(it, auth_id) for it in page.recordings]}
+            200, {"meta": meta, "objects": [self._render(it, auth_id, now) for it in page.recordings]}
         )
 
     async def get(self, request: Request) -> Response:
@@ -97,7 +90,9 @@ class RecordingAPI:
         if not dot:
             account = await self._api.authenticate(request)
             recording = await self._load(account, name)
-            return self._api.reply(200, self._render(recording, request.path_params["auth_id"]))
+            return self._api.reply(
+                200, self._render(recording, request.path_params["auth_id"], self._clock.now())
+            )
         recording = await self._load_audio(request, stem, suffix)
         return await send_audio(request, recording, self._storage)
 
@@ -147,10 +142,11 @@ class RecordingAPI:
             case LinkRefused():
                 raise errors.PlivoError(401, errors.NOT_AUTHENTICATED)
 
-    def _render(self, recording: Recording, auth_id: str) -> dict[str, object]:
+    def _render(self, recording: Recording, auth_id: str, now: int) -> dict[str, object]:
         """The recording object, its keys in the vendor's order; numbers are not told: the session has them."""
         assert recording.duration_ms is not None, "known of all that are completed"
         assert recording.ended_at is not None, "known of all that are completed"
+        assert recording.completed_at is not None, "known of all that are completed"
         return {
             "add_time": _render_time(recording.completed_at),
             "call_uuid": leg_id(recording.call_id, Side.A),
@@ -162,7 +158,7 @@ class RecordingAPI:
             "recording_format": recording.format.value,
             "recording_id": render_recording_uuid(recording.id),
             "recording_start_ms": _render_ms(recording.started_at),
-            "recording_storage_duration": 0,
+            "recording_storage_duration": storage_days(recording.completed_at, now),
             "recording_storage_rate": 0,
             "recording_type": "normal",
             "recording_url": self._public_url + build_audio_path(auth_id, recording.id, recording.format),
@@ -170,32 +166,6 @@ class RecordingAPI:
             "rounded_recording_duration": -(-recording.duration_ms // 60_000) * 60,
             "to_number": "",
         }
-
-
-def parse_query(query: bytes) -> RecordingQuery:
-    """Read the raw query string of a list. Raises PlivoError 400."""
-    exact: dict[str, str] = {}
-    span = Span()
-    kept: dict[str, str] = {}
-    for key, value in listing.read_pairs(query):
-        folded = fields.fold_key(key)
-        if folded in ("limit", "offset"):
-            exact[folded] = value
-        elif folded == "subaccount":
-            kept["subaccount"] = fields.read_subaccount("subaccount", value)
-        elif folded == "calluuid":
-            kept["call_uuid"] = fields.read_text("call_uuid", value)
-        elif found := _TIME.fullmatch(folded):
-            span = listing.narrow(span, listing.parse_span("add_time", found.group(1), value))
-            kept[f"add_time__{found.group(1)}" if found.group(1) else "add_time"] = value
-    return RecordingQuery(
-        subaccount=kept.get("subaccount"),
-        call=kept.get("call_uuid"),
-        completed_at=span,
-        limit=listing.parse_limit(exact),
-        offset=listing.parse_offset(exact),
-        kept=tuple(sorted(kept.items())),
-    )
 
 
 def _parse_link(request: Request, stem: str, suffix: str) -> RecordingLink | None:
@@ -217,8 +187,7 @@ def _parse_link(request: Request, stem: str, suffix: str) -> RecordingLink | Non
     )
 
 
-def _render_time(instant: int | None) -> str:
-    assert instant is not None, "known of all that are completed"
+def _render_time(instant: int) -> str:
     return f"{to_datetime(instant):%Y-%m-%d %H:%M:%S.%f}+00:00"
 
 
