@@ -1,0 +1,165 @@
+"""The table of the Plivo dialect is complete, and every row has a test that exists or a named doubt."""
+
+import ast
+import re
+from dataclasses import replace
+from functools import cache
+from typing import Final
+
+import pytest
+
+from maskline.api.plivo import errors, listing, wire
+from maskline.api.plivo.mapping import render_interaction, render_listed_session
+from maskline.core.events import EventKind
+from maskline.webhooks.plivo import EVENT_NAMES, build_fields
+from tests.api.plivo import test_mapping
+from tests.api.plivo.test_replay import CLIENTS
+from tests.tidy.tree import ROOT, parse
+from tests.webhooks.builders import an_event, some_facts
+
+PAGE: Final = ROOT / "docs" / "api" / "plivo-conformance.md"
+NAMED: Final = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+CODE: Final = re.compile(r"`([^`]+)`")
+DOUBT: Final = "Doubt: "
+
+
+@cache
+def sections() -> dict[str, list[list[str]]]:
+    """The cells of every row, below its heading; the rows that head and rule a table are left out."""
+    found: dict[str, list[list[str]]] = {}
+    for part in re.split(r"^## ", PAGE.read_text(), flags=re.MULTILINE)[1:]:
+        title, _, text = part.partition("\n")
+        rows = [line for line in text.splitlines() if line.startswith("|")]
+        found[title] = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+    return found
+
+
+def names_of(title: str, *, with_doubts: bool) -> set[str]:
+    """The names in the first cells of a section that could be a parameter, a field or an event."""
+    return {
+        name
+        for first, *_, held in sections()[title]
+        if with_doubts or not held.startswith(DOUBT)
+        for name in CODE.findall(first)
+    }
+
+
+def session_fields() -> set[str]:
+    """Every key that a session can be shown with."""
+    rendered = test_mapping.render(replace(test_mapping.SESSION, subaccount_auth_id="SA1"))
+    return set(render_listed_session(rendered, auth_id="MA1"))
+
+
+def interaction_fields() -> set[str]:
+    return set(render_interaction(replace(test_mapping.INTERACTION, recording_id="ab" * 16), "http://m"))
+
+
+def callback_fields() -> set[str]:
+    return {
+        name
+        for kind in (EventKind.PARTY_ANSWERED, EventKind.RECORDING_COMPLETED)
+        for name, _ in build_fields(an_event(kind), some_facts(), public_url="http://m")
+    }
+
+
+def list_filters() -> set[str]:
+    axes = listing._CANONICAL.values()
+    return {
+        *listing._EXACT.values(),
+        *axes,
+        *(f"{it}__{way}" for it in axes for way in ("gt", "gte", "lt", "lte")),
+    }
+
+
+SEED = {
+    "first_party",
+    "second_party",
+    "session_expiry",
+    "call_time_limit",
+    "record",
+    "record_file_format",
+    "recording_callback_url",
+    "recording_callback_method",
+    "api_id",
+    "session_uuid",
+    "virtual_number",
+    "message",
+}
+KNOWN: Final = {
+    "The seed page": SEED,
+    "Parameters of create": set(wire.FIELDS),
+    "The session object": session_fields(),
+    "Filters of the list": list_filters(),
+    "The interaction object": interaction_fields(),
+    "Update": set(wire.UPDATABLE) | {"first_party", "second_party"},
+    "Events": set(EVENT_NAMES),
+    "Fields of callbacks": callback_fields(),
+    "Official clients": {path.stem for path in CLIENTS} | {"python", "node"},
+}
+# Words in first cells that name no parameter, field or event of ours, by section.
+OTHERS: Final = {
+    "The seed page": {"POST /v1/Account/{auth_id}/Session"},
+    "The session object": {"geomatch"},  # never shown, as the row says
+    "Filters of the list": {"created_times", "expiry_times", "durations", "sub_account", "meta", "?"},
+}
+
+
+@pytest.mark.parametrize("title", KNOWN)
+def test_every_name_has_a_row(title: str) -> None:
+    """What the code takes, shows and tells is in the table, held by a test."""
+    assert KNOWN[title] - names_of(title, with_doubts=False) == set()
+
+
+@pytest.mark.parametrize("title", KNOWN)
+def test_no_row_names_something_unknown(title: str) -> None:
+    """A name that the code does not know is there only as a doubt."""
+    assert names_of(title, with_doubts=False) - KNOWN[title] - OTHERS.get(title, set()) == set()
+
+
+@pytest.mark.parametrize(
+    "text", [value for name, value in vars(errors).items() if name.isupper() and isinstance(value, str)]
+)
+def test_every_refusal_has_a_row(text: str) -> None:
+    """The fixed texts of the dialect stand in the table of errors."""
+    assert any(text in name for name in names_of("Errors", with_doubts=False))
+
+
+def test_every_row_is_held() -> None:
+    """Each row ends with the tests that hold it, and nothing else, or with a doubt that says something."""
+    loose = [
+        row[0]
+        for rows in sections().values()
+        for row in rows
+        if not (
+            re.fullmatch(rf"{NAMED.pattern}(?:, {NAMED.pattern})*", row[-1])
+            or (row[-1].startswith(DOUBT) and row[-1].endswith(".") and len(row[-1]) > len(DOUBT) + 20)
+        )
+    ]
+    assert loose == []
+    assert sum(map(len, sections().values())) > 200
+
+
+def test_every_named_test_exists() -> None:
+    """A test that was renamed or removed is missed here."""
+    missing = []
+    for file, name in sorted(set(NAMED.findall(PAGE.read_text()))):
+        path = ROOT / file
+        functions = (
+            {
+                it.name
+                for it in ast.walk(parse(path))
+                if isinstance(it, ast.FunctionDef | ast.AsyncFunctionDef) and it.name.startswith("test_")
+            }
+            if path.is_file()
+            else set()
+        )
+        if name not in functions:
+            missing.append(f"{file}::{name}")
+    assert missing == []
+
+
+def test_rows_of_a_section_differ() -> None:
+    """Nothing is said twice."""
+    for title, rows in sections().items():
+        firsts = [first for first, *_ in rows]
+        assert sorted(firsts) == sorted(set(firsts)), title
