@@ -85,7 +85,7 @@ class SessionsAPI:
         def render(outcome: SessionCreated | CreationRefused) -> Response:
             if isinstance(outcome, SessionCreated):
                 return reply(201 if outcome.is_new else 200, tell(outcome.session))
-            return refuse(_creation_refusal(outcome))
+            return refuse(creation_refusal(outcome))
 
         return await self._kernel.write(
             asked,
@@ -143,7 +143,7 @@ class SessionsAPI:
             change_own_session, asked.account, asked.path(), changes, now
         )
         if not isinstance(outcome, MaskingSession):
-            raise _change_refusal(outcome)
+            raise change_refusal(outcome)
         return reply(200, _teller(asked, now)(outcome))
 
     async def end_session(self, asked: Asked) -> Response:
@@ -151,7 +151,7 @@ class SessionsAPI:
         now = self._kernel.clock.now()
         outcome = await self._kernel.store.write(end_own_session, asked.account, asked.path(), now)
         if not isinstance(outcome, MaskingSession):
-            raise _change_refusal(outcome)
+            raise change_refusal(outcome)
         return reply(200, _teller(asked, now)(outcome))
 
 
@@ -254,7 +254,8 @@ def _check_one_end(wanted: NewSession | SessionUpdate) -> None:
         raise refuse_field("/ends_at", "value", "Either it or expires_in_s.")
 
 
-def _creation_refusal(outcome: CreationRefused) -> NativeError:
+def creation_refusal(outcome: CreationRefused) -> NativeError:
+    """Why no session was made."""
     match outcome:
         case PairIsLive(session=session):
             return NativeError("pair-live", members={"session_id": session.id})
@@ -270,7 +271,8 @@ def _creation_refusal(outcome: CreationRefused) -> NativeError:
             assert_never(outcome)
 
 
-def _change_refusal(outcome: ChangeRefused) -> NativeError:
+def change_refusal(outcome: ChangeRefused) -> NativeError:
+    """Why a session was not changed."""
     match outcome:
         case SessionNotFound():
             return NativeError("not-found")
