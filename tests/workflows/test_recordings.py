@@ -3,12 +3,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.world import SECOND, World, peek, poke, virtual
+from tests.world import SECOND, World, peek, person, poke, virtual
 
 from maskline.core.call_record import Side, leg_id
 from maskline.core.events import EventKind
 from maskline.core.inventory import Subaccount
 from maskline.core.masking import MaskingSession, RecordFormat, Span
+from maskline.core.numbers import E164
 from maskline.core.recording import (
     CapturedCodec,
     CapturedLeg,
@@ -27,6 +28,7 @@ from maskline.store import recordings
 from maskline.workflows import recordings as work
 from maskline.workflows.accounts import create_subaccount
 from maskline.workflows.finish_call import finish_call
+from maskline.workflows.load_masking_session import load_masking_session
 
 ID = "0123456789abcdef0123456789abcdef"
 DAY = 86_400 * SECOND
@@ -369,6 +371,33 @@ def test_list_can_be_narrowed(world: World) -> None:
         page = world.store.read(work.list_recordings, world.account, wanted, world.now)
         assert [it.id for it in page.recordings] == [ids[1]]
         assert page.total_count == 1
+
+
+def test_list_can_be_narrowed_to_numbers(world: World) -> None:
+    """To who calls or is called on either leg: the caller and the virtual number, the virtual number and the other."""
+    ids = [completed(world, index) for index in (1, 2)]
+    for id_, is_service_initiated in zip(ids, (False, True), strict=True):
+        recording = load(world, id_)
+        session = world.store.read(load_masking_session, world.account, recording.session_id)
+        assert isinstance(session, MaskingSession)
+        call = world.record(session, recording.call_id, is_service_initiated=is_service_initiated)
+        world.store.run(finish_call, call, call.ended_at)
+
+    def found(**narrowed: E164) -> list[str]:
+        wanted = RecordingFilter(account_id=world.account.id, **narrowed)
+        page = world.store.read(work.list_recordings, world.account, wanted, world.now + 60 * SECOND)
+        assert page.total_count == len(page.recordings)
+        return sorted(it.id for it in page.recordings)
+
+    ours = E164(virtual(0))
+    assert found(from_number=person(2)) == ids[:1]
+    assert found(to_number=person(3)) == ids[:1]
+    assert found(to_number=person(2)) == []
+    assert found(from_number=person(4)) == []
+    assert found(to_number=person(4)) == found(to_number=person(5)) == ids[1:]
+    assert found(from_number=ours) == ids
+    assert found(to_number=ours) == ids[:1]
+    assert found(from_number=ours, to_number=person(5)) == ids[1:]
 
 
 def test_deleted_recording_is_gone_but_its_row(world: World) -> None:

@@ -95,7 +95,7 @@ def _stored_for(days: Span, now: int) -> Span:
 
     return Span(
         from_=None if days.until is None else since(days.until),
-        until=None if days.from_ is None else since(days.from_),
+        until=None if days.from_ is None or days.from_ <= 1 else since(days.from_),  # each is for one at least
     )
 
 
