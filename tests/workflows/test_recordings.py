@@ -383,7 +383,7 @@ def test_list_can_be_narrowed_to_numbers(world: World) -> None:
         call = world.record(session, recording.call_id, is_service_initiated=is_service_initiated)
         world.store.run(finish_call, call, call.ended_at)
 
-    def found(**narrowed: E164) -> list[str]:
+    def found(**narrowed: Any) -> list[str]:
         wanted = RecordingFilter(account_id=world.account.id, **narrowed)
         page = world.store.read(work.list_recordings, world.account, wanted, world.now + 60 * SECOND)
         assert page.total_count == len(page.recordings)
