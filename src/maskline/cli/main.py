@@ -37,6 +37,7 @@ MODULES: Final = {
     "key": "key",
     "trunk": "trunk",
     "number": "number",
+    "session": "session",
     "recording": "recording",
     "usage": "usage",
     "deepcall": "deepcall",
