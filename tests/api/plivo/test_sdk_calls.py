@@ -29,6 +29,27 @@ def test_interactions_lead_to_calls(client: plivo.RestClient, tenant: Tenant) ->
         assert (call.call_direction, call.bill_duration, call.call_state) == (direction, 10, "ANSWER")
 
 
+def test_interactions_are_read_by_their_attributes(client: plivo.RestClient, tenant: Tenant) -> None:
+    """As objects in Python, in camel case in Node, in lists as in single answers."""
+    session = finish(tenant, uuid.uuid4().hex)
+    [expected] = session["interaction"]
+    got = client.masking_sessions.get_masking_session(session["session_uuid"]).response
+    [listed] = client.masking_sessions.list_masking_session().response.objects
+    for shown in (got, listed):
+        [interaction] = shown.interaction
+        assert vars(interaction) == expected
+        assert (shown.total_call_count, shown.total_call_billed_duration) == (2, 20)
+        assert shown.last_interaction_time == interaction.end_time
+    node = Node(tenant.service)
+    node.step(tenant, "getMaskingSession", session["session_uuid"])
+    node.step(tenant, "listMaskingSession")
+    one, many = (it["value"]["response"] for it in node.run())
+    for answer in (one, many["objects"][0]):
+        [interaction] = answer["interaction"]
+        assert interaction["firstPartyResourceUrl"] == expected["first_party_resource_url"]
+        assert (interaction["totalCallCount"], interaction["callBilledDuration"]) == (2, 20)
+
+
 def test_list_of_calls_takes_every_filter(client: plivo.RestClient, tenant: Tenant) -> None:
     """The filters of the client's `calls.list`; a leg each, newest first."""
     call_id = uuid.uuid4().hex
