@@ -16,6 +16,12 @@ PACKAGES = {
     "baresip": "baresip",
     "initdb": "postgresql",
     "node": "nodejs",
+    "curl": "curl",
+    "gcc": "gcc",
+    "gccgo": "gccgo",
+    "http": "httpie",
+    "javac": "default-jdk-headless",
+    "ruby": "ruby",
 }
 
 

@@ -24,10 +24,6 @@ def check_with_node(cases: Sequence[dict[str, Any]]) -> list[Any]:
 def ask_node(script: str, question: object) -> Any:
     """Run a script of `tests/node`; JSON goes in and comes out."""
     node = program("node")
-    cache = _cache()
-    if not (cache / _stamp()).exists():
-        give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        give_up("the vendors' Node clients are not installed: tools/node-sdk")
     done = subprocess.run(
         [node, str(_HERE / script)],
         input=json.dumps(question),
@@ -35,9 +31,18 @@ def ask_node(script: str, question: object) -> Any:
         text=True,
         timeout=60,
         check=True,
-        env={"NODE_PATH": str(cache / "node_modules"), "PATH": os.environ["PATH"]},
+        env={"NODE_PATH": str(node_modules()), "PATH": os.environ["PATH"]},
     )
     return json.loads(done.stdout)
+
+
+def node_modules() -> Path:
+    """Where the clients are, and the libraries they came with; skips or fails where they are not."""
+    cache = _cache()
+    if not (cache / _stamp()).exists():
+        give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        give_up("the vendors' Node clients are not installed: tools/node-sdk")
+    return cache / "node_modules"
 
 
 def _cache() -> Path:

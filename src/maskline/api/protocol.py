@@ -18,6 +18,8 @@ HEAD_BYTES_MAX = (
 HEAD_TIMEOUT_S = 30.0  # from connecting, or from a request's first byte, to the end of its head
 CONNECTIONS_MAX = 10_000  # at one time; each may hold a head and a body of bounded size
 MALFORMED = "Malformed HTTP request."
+# Where a body ends is then unknown: RFC 9112 section 6.3 leaves nothing but this and a closed connection.
+LENGTH_UNREADABLE = "Malformed HTTP request. Content-Length is empty or not a number."
 HEAD_TOO_LARGE = "Malformed HTTP request. The head is too large."
 
 
@@ -51,8 +53,9 @@ class BoundedHTTPProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._pass_over_upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            self.send_400_response(MALFORMED)
+        except httptools.HttpParserError as error:
+            is_length = "content-length" in str(error).lower()
+            self.send_400_response(LENGTH_UNREADABLE if is_length else MALFORMED)
         else:
             if self._is_in_head:
                 self._head_bytes += len(data)
