@@ -76,14 +76,6 @@ def deepcall(tenant: Tenant) -> DeepCallTenant:
     return give_credentials(tenant)
 
 
-@pytest.fixture
-def sqlite_service(sqlite_url: str, key_path: Path) -> Iterator[Service]:
-    """A service of a test's own, with the dialect's defaults."""
-    running = Service(sqlite_url, key_path)
-    yield running
-    running.close()
-
-
 class Services:
     """Makes services that differ in the dialect's settings; closes them all."""
 
@@ -93,8 +85,7 @@ class Services:
         self._running: list[Service] = []
 
     def tenant(self, **settings: Any) -> DeepCallTenant:
-        """An account of a service with these settings; one at a time."""
-        self.close()
+        """An account of a service with these settings; once in a test."""
         made = DeepCallSettings(public_url="http://maskline.test", **settings)
         running = Service(self._url, self._key_path, deepcall=made)
         self._running.append(running)

@@ -161,14 +161,16 @@ def test_references_are_short_printable_texts() -> None:
     assert values.read_event_id({"eventid": 7}) == "7"
     assert values.read_event_id({"eventid": "ह" * 200}) == "ह" * 200
     assert values.read_event_id({}) is None
-    for wrong in ("x" * 201, "a\x00b", "\ud800", True, 1.5, [], {}):
+    refused: tuple[object, ...] = ("x" * 201, "a\x00b", "\ud800", True, 1.5, [], {})
+    for wrong in refused:
         assert code_of(values.read_event_id, {"eventid": wrong})[0] is Code.INVALID
 
 
 def test_texts_are_bounded() -> None:
     """Numbers are taken for their digits, as an unquoted userId is sent."""
     assert values.read_text({"userid": 12345678}, "user_id") == "12345678"
-    for wrong in ("x" * 257, "a\nb", True, [], {}):
+    refused: tuple[object, ...] = ("x" * 257, "a\nb", True, [], {})
+    for wrong in refused:
         assert code_of(values.read_text, {"token": wrong}, "token") == (
             Code.INVALID,
             "Invalid parameters: token is not valid",
