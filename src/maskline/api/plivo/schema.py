@@ -67,15 +67,14 @@ _CHOICES = {
     "callback_method": (["GET", "POST"], "POST"),
     "recording_callback_method": (["GET", "POST"], "POST"),
 }
+_PARTY: Schema = {
+    "pattern": r"^\+?[1-9][0-9]{6,14}$",
+    "description": "A phone number, country code first, with or without plus.",
+    "examples": ["+919812300001"],
+}
 _TEXTS: dict[str, Schema] = {
-    "first_party": {
-        "description": "A phone number, country code first, with or without plus.",
-        "minLength": 1,
-    },
-    "second_party": {
-        "description": "A phone number, country code first, with or without plus.",
-        "minLength": 1,
-    },
+    "first_party": _PARTY,
+    "second_party": _PARTY,
     "first_party_pin": {
         "pattern": "^[0-9]{4,15}$",
         "description": "Needed with PIN and without generate_pin.",
@@ -90,6 +89,13 @@ _STATUSES = {
     "405": "The path does not have this method.",
     "429": "Too much at once; Retry-After says when to come back.",
     "500": "A fault of ours, or the database is away.",
+}
+_UUID_PATTERN = "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
+_PATH_PARAMETERS: dict[str, Schema] = {
+    "auth_id": {"type": "string", "pattern": "^[MS]A[0-9A-Za-z]{18}$", "description": "Of the credentials."},
+    "session_uuid": {"type": "string", "pattern": f"^{_UUID_PATTERN}$"},
+    "call_uuid": {"type": "string", "pattern": f"^{_UUID_PATTERN}$"},
+    "recording_id": {"type": "string", "pattern": f"^({_UUID_PATTERN}|[0-9A-Fa-f]{{32}})$"},
 }
 _COMPARISONS = ("gt", "gte", "lt", "lte")
 _SINGLE = "create_session_with_single_party"
@@ -243,9 +249,8 @@ def _operation(
 
 
 def _path(*names: str, **operations: Schema) -> Schema:
-    described = {"auth_id": "Of the credentials.", "session_uuid": "", "call_uuid": "", "recording_id": ""}
     parameters = [
-        {"name": name, "in": "path", "required": True, "schema": TEXT, "description": described[name]}
+        {"name": name, "in": "path", "required": True, "schema": _PATH_PARAMETERS[name]}
         for name in ("auth_id", *names)
     ]
     return {"parameters": parameters, **operations}
