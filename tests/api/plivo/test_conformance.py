@@ -1,10 +1,11 @@
 """Rows of `docs/api/plivo-conformance.md` that no other test holds."""
 
 import ast
+import json
 import socket
 
 import pytest
-from tests.api.service import WAIT_S, Tenant
+from tests.api.service import PAIR, WAIT_S, Tenant
 from tests.tidy.tree import SOURCE, modules, parse
 
 from maskline.api import body
@@ -55,3 +56,35 @@ def test_only_known_statuses_are_used() -> None:
     ]
     assert len(statuses) > 10
     assert set(statuses) == {400, 401, 404, 405, 429, 500}
+
+
+def test_a_client_that_waits_to_be_told_to_go_on(tenant: Tenant) -> None:
+    """.NET sends `Expect: 100-continue` and its body only after the answer to it."""
+    content = json.dumps(PAIR).encode()
+    head = (
+        f"POST {tenant.path}/Masking/Session/ HTTP/1.1\r\nHost: m\r\nContent-Length: {len(content)}\r\n"
+        f"Authorization: {tenant.authorization['Authorization']}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", tenant.service.port), WAIT_S) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(content)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 201 ")
+
+
+def test_a_body_in_chunks(tenant: Tenant) -> None:
+    """Some clients do not tell its length."""
+    content = json.dumps(PAIR).encode()
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(it), it) for it in (content[:7], content[7:]))
+    answer = tenant.request(
+        "POST", "/Masking/Session/", chunks + b"0\r\n\r\n", **{"Transfer-Encoding": "chunked"}
+    )
+    assert answer.status == 201
+
+
+def test_too_many_query_parameters_are_refused(tenant: Tenant) -> None:
+    """A hundred are three times all there are."""
+    for count, status in ((100, 200), (101, 400)):
+        answer = tenant.request("GET", "/Masking/Session/?" + "&".join(["status=all"] * count))
+        assert answer.status == status
+    assert answer.body["error"] == "Malformed request. There are too many query parameters."
