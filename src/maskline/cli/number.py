@@ -3,6 +3,7 @@
 from cyclopts import App
 
 from maskline.cli.context import Context, found
+from maskline.cli.remote import numbers as remote
 from maskline.clock import to_datetime
 from maskline.core.inventory import Account, NewNumbers, Subaccount, VirtualNumber
 from maskline.core.numbers import DID, parse_number
@@ -55,8 +56,9 @@ def add_commands(app: App, context: Context) -> None:
         if area is not None and (not area.isprintable() or len(area) > AREA_LENGTH_MAX):
             msg = f"--area: at most {AREA_LENGTH_MAX} printable characters"
             raise InputError(msg)
-        outcome = context.run(
+        outcome = context.perform(
             _add,
+            remote.add_numbers,
             numbers=numbers,
             account=account,
             trunk=trunk,
@@ -80,7 +82,7 @@ def add_commands(app: App, context: Context) -> None:
         Args:
             account: Name or auth id; only the numbers this account leases.
         """
-        rows = [_describe(number) for number in context.run(_list, account)]
+        rows = [_describe(number) for number in context.perform(_list, remote.list_numbers, account)]
         columns = ("number", "country", "area", "account", "subaccount", "trunk", "state")
         context.answer_table(rows, columns, "There are no numbers.")
 
@@ -92,7 +94,7 @@ def add_commands(app: App, context: Context) -> None:
             number: The number, with its plus.
         """
         did = _parse_numbers((number,))[0]
-        outcome = context.run(drain_number, did, context.clock.now())
+        outcome = context.perform(drain_number, remote.drain_number, did, context.clock.now())
         if isinstance(outcome, NumberNotFound):
             raise _no_number(did)
         count = outcome.live_session_count
@@ -111,7 +113,9 @@ def add_commands(app: App, context: Context) -> None:
             force: End its live sessions first.
         """
         did = _parse_numbers((number,))[0]
-        outcome = context.run(remove_number, did, is_forced=force, now=context.clock.now())
+        outcome = context.perform(
+            remove_number, remote.remove_number, did, is_forced=force, now=context.clock.now()
+        )
         match outcome:
             case NumberNotFound():
                 raise _no_number(did)

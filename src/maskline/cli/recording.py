@@ -1,22 +1,20 @@
 """`maskline recording ...`."""
 
-from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from maskline.cli.context import Context, found
 from maskline.cli.number import find_account
+from maskline.cli.remote import recordings as remote
+from maskline.cli.remote.values import ListedRecording, MadeLink
 from maskline.clock import to_datetime
 from maskline.config import RECORDING_LINKS_S_MAX
 from maskline.core.masking import MICROSECONDS
 from maskline.core.recording import (
     RECORDING_LIST_LIMIT_MAX,
-    Recording,
     RecordingFilter,
-    RecordingLink,
     RecordingNotFound,
-    RecordingPage,
     parse_recording_id,
     render_recording_uuid,
 )
@@ -24,8 +22,6 @@ from maskline.errors import InputError
 from maskline.recordings.links import build_linked_path
 from maskline.store.engine import Tx
 from maskline.workflows import recordings as work
-
-T = TypeVar("T")
 
 LISTED_COUNT_MAX = 1_000  # lines that somebody reads, or a script takes by the page
 RETENTION_DAYS_MAX = 36_500  # a hundred years
@@ -54,8 +50,8 @@ def _add_reading(group: App, context: Context) -> None:
         """
         if not 1 <= limit <= LISTED_COUNT_MAX or offset < 0:
             raise InputError(f"--limit: 1 to {LISTED_COUNT_MAX}; --offset: 0 or more")
-        page = context.run(_list, account, limit, offset, context.clock.now())
-        rows = [_describe(recording) for recording in page.recordings]
+        listed = context.perform(_list, remote.list_recordings, account, limit, offset, context.clock.now())
+        rows = [_describe(recording) for recording in listed]
         columns = ("recording", "started_at", "duration_ms", "format", "session", "expires_at")
         context.answer_table(rows, columns, "There are no recordings.")
 
@@ -70,14 +66,18 @@ def _add_reading(group: App, context: Context) -> None:
         """
         if not 1 <= hours * _HOUR_S <= RECORDING_LINKS_S_MAX:
             raise InputError(f"--hours: 1 to {RECORDING_LINKS_S_MAX // _HOUR_S}")
-        now = context.clock.now()
-        expires_s = now // MICROSECONDS + hours * _HOUR_S
-        made = found(
-            _of_one(context, _link, account, recording, expires_s=expires_s, now=now), "recording", recording
+        made = context.perform(
+            _link,
+            remote.link_recording,
+            account,
+            _check_id(recording),
+            public_url="" if context.remote else context.settings.effective_public_url,
+            expires_in_s=hours * _HOUR_S,
+            now=context.clock.now(),
         )
-        url = context.settings.effective_public_url + build_linked_path(made)
-        expires_at = to_datetime(expires_s * MICROSECONDS).isoformat()
-        context.answer({"url": url, "expires_at": expires_at}, url)
+        made = found(made, "recording", recording)
+        expires_at = to_datetime(made.expires_at).isoformat()
+        context.answer({"url": made.url, "expires_at": expires_at}, made.url)
 
 
 def _add_changing(group: App, context: Context) -> None:
@@ -89,7 +89,9 @@ def _add_changing(group: App, context: Context) -> None:
             account: Name or auth id of the account.
             recording: Id of the recording.
         """
-        is_deleted = _of_one(context, _delete, account, recording, now=context.clock.now())
+        is_deleted = context.perform(
+            _delete, remote.delete_recording, account, _check_id(recording), context.clock.now()
+        )
         found(is_deleted or None, "recording", recording)
         context.answer({"recording": recording, "is_deleted": True}, f"recording {recording} deleted")
 
@@ -119,27 +121,42 @@ def _add_changing(group: App, context: Context) -> None:
         )
 
 
-def _of_one(context: Context, work_: Callable[..., T], account: str, recording: str, **given: int) -> T:
-    """Run a workflow on one recording of an account. Raises InputError for what is no id."""
+def _check_id(recording: str) -> str:
+    """The id as it is stored. Raises InputError."""
     id_ = parse_recording_id(recording)
     if id_ is None:
         raise InputError("a recording's id has 32 hexadecimal digits, with or without hyphens")
-    return context.run(work_, account, id_, **given)
+    return id_
 
 
-def _list(tx: Tx, account: str, limit: int, offset: int, now: int) -> RecordingPage:
+def _list(tx: Tx, account: str, limit: int, offset: int, now: int) -> tuple[ListedRecording, ...]:
     owner = find_account(tx, account)
-    return work.list_recordings(
-        tx, owner, RecordingFilter(account_id=owner.id, limit=limit, offset=offset), now
+    wanted = RecordingFilter(account_id=owner.id, limit=limit, offset=offset)
+    return tuple(
+        ListedRecording(
+            id=it.id,
+            session_id=it.session_id,
+            call_id=it.call_id,
+            format=it.format,
+            started_at=it.started_at,
+            duration_ms=it.duration_ms,
+            size_bytes=it.size_bytes,
+            expires_at=it.expires_at,
+        )
+        for it in work.list_recordings(tx, owner, wanted, now).recordings
     )
 
 
-def _link(tx: Tx, account: str, recording_id: str, expires_s: int, now: int) -> RecordingLink | None:
+def _link(
+    tx: Tx, account: str, recording_id: str, *, public_url: str, expires_in_s: int, now: int
+) -> MadeLink | None:
     owner = find_account(tx, account)
     recording = work.load_recording(tx, owner, recording_id, now)
     if isinstance(recording, RecordingNotFound):
         return None
-    return work.sign_recording_link(tx, owner.auth_id, recording_id, recording.format, expires_s)
+    expires_s = now // MICROSECONDS + expires_in_s
+    made = work.sign_recording_link(tx, owner.auth_id, recording_id, recording.format, expires_s)
+    return MadeLink(url=public_url + build_linked_path(made), expires_at=expires_s * MICROSECONDS)
 
 
 def _delete(tx: Tx, account: str, recording_id: str, now: int) -> bool:
@@ -153,7 +170,7 @@ def _retain(tx: Tx, account: str, days: int | None, *, is_changed: bool) -> int 
     return work.load_recording_retention(tx, owner)
 
 
-def _describe(recording: Recording) -> dict[str, object]:
+def _describe(recording: ListedRecording) -> dict[str, object]:
     expires_at = recording.expires_at
     return {
         "recording": render_recording_uuid(recording.id),

@@ -1,5 +1,6 @@
 """`maskline trunk ...`."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated
 
@@ -7,6 +8,7 @@ from cyclopts import App, Parameter
 
 from maskline.cli.account import check_name
 from maskline.cli.context import Context, found
+from maskline.cli.remote import trunks as remote
 from maskline.cli.trunk_options import TrunkOptions, change_settings, read_password
 from maskline.cli.trunk_texts import networks_of, render_target
 from maskline.clock import to_datetime
@@ -35,7 +37,7 @@ def add_commands(app: App, context: Context) -> None:
         new = change_settings(TrunkSettings(name=check_name(name), targets=()), read_password(options))
         if not new.accept:
             new = replace(new, accept=networks_of(_all_targets(new)))
-        trunk = context.run(add_trunk, new, context.clock.now())
+        trunk = context.perform(add_trunk, remote.add_trunk, new, context.clock.now())
         if isinstance(trunk, TrunkExists):
             msg = f"a trunk named {name!r} exists already"
             raise RefusedError(msg)
@@ -50,20 +52,29 @@ def add_commands(app: App, context: Context) -> None:
         Args:
             name: The trunk's name.
         """
-        trunk = context.run(_change, name, read_password(options))
+        trunk = context.perform(_change, remote.change_trunk, name, change=_changer(read_password(options)))
         context.answer(_describe(trunk), _summary(trunk))
 
     @group.command(name="list")
     def list_all() -> None:
         """List trunks, without their passwords."""
-        rows = [_describe(trunk) for trunk in context.run(load_trunks)]
+        rows = [_describe(trunk) for trunk in context.perform(load_trunks, remote.list_trunks)]
         context.answer_table(rows, ("name", "targets", "accept", "country"), "There are no trunks.")
 
 
-def _change(tx: Tx, name: str, options: TrunkOptions) -> Trunk:
-    known = found(load_trunk(tx, name), "trunk", name)
-    changed = change_settings(known, options)
-    assert isinstance(changed, Trunk)
+def _changer(options: TrunkOptions) -> Callable[[Trunk], Trunk]:
+    """What the options make of a trunk. Raises InputError."""
+
+    def change(known: Trunk) -> Trunk:
+        changed = change_settings(known, options)
+        assert isinstance(changed, Trunk)
+        return changed
+
+    return change
+
+
+def _change(tx: Tx, name: str, *, change: Callable[[Trunk], Trunk]) -> Trunk:
+    changed = change(found(load_trunk(tx, name), "trunk", name))
     change_trunk(tx, changed)
     return changed
 

@@ -11,6 +11,7 @@ import pytest
 from tests.client.conftest import Site
 
 from maskline.api.native.models.sessions import NewPin
+from maskline.api.native.models.trunks import TargetModel
 from maskline.client import DID, E164, AnswerUnreadableError, AsyncClient, EventKind, Permission
 from maskline.core.inventory import AllocationPolicy
 
@@ -32,6 +33,11 @@ CALLS: Final[Mapping[str, Callable[[AsyncClient], Awaitable[object]]]] = {
     "get_key": lambda it: it.keys.get("key_1"),
     "rotate_key": lambda it: it.keys.rotate("key_1"),
     "revoke_key": lambda it: it.keys.revoke("key_1"),
+    "list_trunks": lambda it: it.trunks.list().page(),
+    "add_trunk": lambda it: it.trunks.create(name="t", targets=[TargetModel(host="192.0.2.1")]),
+    "get_trunk": lambda it: it.trunks.get("t"),
+    "change_trunk": lambda it: it.trunks.update("t", max_calls=10),
+    "remove_trunk": lambda it: it.trunks.delete("t"),
     "list_numbers": lambda it: it.numbers.list(country="IN").page(),
     "add_numbers": lambda it: it.numbers.add(numbers=[NUMBER], trunk="t", account="MA" + "X" * 18),
     "get_number": lambda it: it.numbers.get(NUMBER),

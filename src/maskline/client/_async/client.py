@@ -14,6 +14,7 @@ from maskline.client._async.operating import (
     AsyncNumbers,
     AsyncPools,
     AsyncSubaccounts,
+    AsyncTrunks,
 )
 from maskline.client._async.telling import AsyncDeliveries, AsyncEvents, AsyncWebhooks
 from maskline.client._async.transport import AsyncTransport, change_options
@@ -106,6 +107,11 @@ class AsyncClient:
     def keys(self) -> AsyncKeys:
         """API keys."""
         return AsyncKeys(self._transport)
+
+    @cached_property
+    def trunks(self) -> AsyncTrunks:
+        """Interconnects with carriers."""
+        return AsyncTrunks(self._transport)
 
     @cached_property
     def numbers(self) -> AsyncNumbers:

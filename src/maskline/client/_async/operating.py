@@ -21,6 +21,7 @@ from maskline.api.native.models.numbers import (
     NumberView,
 )
 from maskline.api.native.models.pools import NewPool, PoolChanges, PoolView
+from maskline.api.native.models.trunks import NewTrunk, TrunkChanges, TrunkView
 from maskline.client._async.paging import AsyncPages
 from maskline.client._async.transport import AsyncResource
 from maskline.client.takes import takes, takes_of_one
@@ -101,6 +102,33 @@ class AsyncKeys(AsyncResource):
     async def revoke(self, id_: str) -> None:
         """End a key."""
         await self._transport.delete(build_path("keys", id_))
+
+
+class AsyncTrunks(AsyncResource):
+    """Interconnects with carriers, for the operator."""
+
+    @takes(ListQuery)
+    def list(self, query: ListQuery) -> AsyncPages[TrunkView]:
+        """Trunks, newest first, without their passwords."""
+        return AsyncPages(self._transport, "/trunks", ListOf[TrunkView], query)
+
+    @takes(NewTrunk)
+    async def create(self, new: NewTrunk) -> TrunkView:
+        """Add a trunk."""
+        return await self._transport.post("/trunks", TrunkView, body=new)
+
+    async def get(self, name: str) -> TrunkView:
+        """One trunk."""
+        return await self._transport.get(build_path("trunks", name), TrunkView)
+
+    @takes_of_one(TrunkChanges)
+    async def update(self, name: str, changes: TrunkChanges) -> TrunkView:
+        """Change a trunk; what is not given stays."""
+        return await self._transport.patch(build_path("trunks", name), TrunkView, body=changes)
+
+    async def delete(self, name: str) -> None:
+        """Remove a trunk without numbers."""
+        await self._transport.delete(build_path("trunks", name))
 
 
 class AsyncNumbers(AsyncResource):

@@ -15,6 +15,7 @@ from maskline.client._sync.operating import (
     Numbers,
     Pools,
     Subaccounts,
+    Trunks,
 )
 from maskline.client._sync.telling import Deliveries, Events, Webhooks
 from maskline.client._sync.transport import Transport, change_options
@@ -107,6 +108,11 @@ class Client:
     def keys(self) -> Keys:
         """API keys."""
         return Keys(self._transport)
+
+    @cached_property
+    def trunks(self) -> Trunks:
+        """Interconnects with carriers."""
+        return Trunks(self._transport)
 
     @cached_property
     def numbers(self) -> Numbers:

@@ -22,6 +22,7 @@ from maskline.api.native.models.numbers import (
     NumberView,
 )
 from maskline.api.native.models.pools import NewPool, PoolChanges, PoolView
+from maskline.api.native.models.trunks import NewTrunk, TrunkChanges, TrunkView
 from maskline.client._sync.paging import Pages
 from maskline.client._sync.transport import Resource
 from maskline.client.takes import takes, takes_of_one
@@ -102,6 +103,33 @@ class Keys(Resource):
     def revoke(self, id_: str) -> None:
         """End a key."""
         self._transport.delete(build_path("keys", id_))
+
+
+class Trunks(Resource):
+    """Interconnects with carriers, for the operator."""
+
+    @takes(ListQuery)
+    def list(self, query: ListQuery) -> Pages[TrunkView]:
+        """Trunks, newest first, without their passwords."""
+        return Pages(self._transport, "/trunks", ListOf[TrunkView], query)
+
+    @takes(NewTrunk)
+    def create(self, new: NewTrunk) -> TrunkView:
+        """Add a trunk."""
+        return self._transport.post("/trunks", TrunkView, body=new)
+
+    def get(self, name: str) -> TrunkView:
+        """One trunk."""
+        return self._transport.get(build_path("trunks", name), TrunkView)
+
+    @takes_of_one(TrunkChanges)
+    def update(self, name: str, changes: TrunkChanges) -> TrunkView:
+        """Change a trunk; what is not given stays."""
+        return self._transport.patch(build_path("trunks", name), TrunkView, body=changes)
+
+    def delete(self, name: str) -> None:
+        """Remove a trunk without numbers."""
+        self._transport.delete(build_path("trunks", name))
 
 
 class Numbers(Resource):
