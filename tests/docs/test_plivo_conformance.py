@@ -10,6 +10,8 @@ import pytest
 
 from maskline.api.plivo import errors, listing, wire
 from maskline.api.plivo.mapping import render_interaction, render_listed_session
+from maskline.api.plivo.schema import describe
+from maskline.api.plivo.schema_objects import OBJECTS
 from maskline.core.events import EventKind
 from maskline.webhooks.plivo import EVENT_NAMES, build_fields
 from tests.api.plivo import test_mapping
@@ -71,6 +73,17 @@ def list_filters() -> set[str]:
     }
 
 
+def described_filters(path: str) -> set[str]:
+    operation = describe(has_recordings=True)["paths"][f"/Account/{{auth_id}}/{path}"]["get"]
+    return {it["name"] for it in operation["parameters"] if it.get("in") == "query"}
+
+
+def call_fields() -> set[str]:
+    """Of a finished leg and of a running one."""
+    finished, running = (set(it["properties"]) for it in OBJECTS["OneCall"]["anyOf"])
+    return (finished | running) - {"api_id"}
+
+
 SEED = {
     "first_party",
     "second_party",
@@ -94,6 +107,10 @@ KNOWN: Final = {
     "Update": set(wire.UPDATABLE) | {"first_party", "second_party"},
     "Events": set(EVENT_NAMES),
     "Fields of callbacks": callback_fields(),
+    "The recording object": set(OBJECTS["Recording"]["properties"]),
+    "Filters of recordings": described_filters("Recording"),
+    "The call object": call_fields(),
+    "Filters of calls": described_filters("Call"),
     "Official clients": {path.stem for path in CLIENTS} | {"python", "node"},
 }
 # Words in first cells that name no parameter, field or event of ours, by section.
