@@ -126,6 +126,14 @@ class Service:
             assert isinstance(self.run(add_numbers, new, now), NumbersAdded)
         return Tenant(self, account, numbers)
 
+    def settle(self, name: str) -> None:
+        """Wait for the tasks of this name that requests left behind."""
+
+        async def wait() -> None:
+            await asyncio.gather(*(it for it in asyncio.all_tasks() if it.get_name() == name))
+
+        asyncio.run_coroutine_threadsafe(wait(), self._loop).result(WAIT_S)
+
     def request(
         self, method: str, target: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
