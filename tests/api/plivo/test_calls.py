@@ -9,14 +9,13 @@ from tests.api.plivo.outcomes import outcome
 from tests.api.plivo.test_app import UNKNOWN, assert_refused
 from tests.api.service import PAIR, Tenant, basic
 
-from maskline.api.plivo import call_mapping
 from maskline.api.plivo.calls import parse_query
 from maskline.api.plivo.errors import PlivoError
 from maskline.core.call_record import CallRecord, NewCall, Side, leg_id
 from maskline.core.inventory import Subaccount
 from maskline.core.masking import Role, Span
 from maskline.core.numbers import E164
-from maskline.core.termination import TERMINATIONS, Reason, Result, terminate
+from maskline.core.termination import Reason, terminate
 from maskline.workflows.accounts import create_subaccount
 from maskline.workflows.claim_call import claim_call
 from maskline.workflows.finish_call import finish_call
@@ -235,17 +234,6 @@ def test_sub_account_sees_none_of_the_account(tenant: Tenant) -> None:
     assert tenant.service.request("GET", path, None, headers).body["objects"] == []
     one = tenant.service.request("GET", path + leg_id("api-8", Side.A), None, headers)
     assert_refused(one, 404, "not found")
-
-
-@pytest.mark.parametrize("reason", Reason)
-def test_every_ending_has_a_source(reason: Reason) -> None:
-    """One of the vendor's, never the customer's XML or API; and the filters find it again."""
-    source = call_mapping.hangup_source(reason)
-    assert source in set(call_mapping.HANGUP_SOURCES) - {"Answer XML", "API Request"}
-    assert reason in call_mapping.reasons_of_source(source)
-    assert reason in call_mapping.reasons_of_code(terminate(reason).plivo_code)
-    if TERMINATIONS[reason].result is Result.INDETERMINATE:
-        assert source == "Unknown"
 
 
 @given(
