@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskline.api.native.errors import NativeError
-from maskline.api.native.paging import Key, make_cursor, page_of, read_cursor
 from maskline.api.native.models.common import CURSOR_LENGTH_MAX
+from maskline.api.native.paging import Key, make_cursor, page_of, read_cursor
 
 _INTEGERS = st.integers(0, 2**63 - 1)
 
