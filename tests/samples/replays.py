@@ -26,7 +26,7 @@ _INDENTED: Final = (
 _FORM: Final = "Content-Type: application/x-www-form-urlencoded"
 
 REPLAYS: Final = {
-    "axios before 0.22": Replay(
+    "axios 0.21": Replay(
         headers=(
             "Accept: application/json, text/plain, */*",
             _FORM,

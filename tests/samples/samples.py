@@ -139,7 +139,7 @@ def _without(sample: Sample, old: str, why: str) -> Sample:
 
 
 WITHOUT_LENGTH: Final = {
-    "axios": _without(AXIOS, "'Content-Length': ''\n", f"from its version 0.22 on {_EMPTY_LENGTH}"),
+    "axios": _without(AXIOS, "'Content-Length': ''\n", f"in its version 1 {_EMPTY_LENGTH}"),
     "fetch": _without(
         FETCH,
         'myHeaders.append("Content-Length", "");\n',

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -281,6 +282,14 @@ def test_durations_fit_into_each_other(times: list[int], has: tuple[bool, bool, 
     )
     assert 0 <= body["talkDuration"] <= body["custAnswerDuration"] <= body["ivrDuration"]
     assert body["custAnswerDuration"] == body["agentOnCallDuration"] == body["lastFirstDuration"]
+
+
+@pytest.mark.parametrize("field", [*FIELDS.split(), *LEG_FIELDS.split()])
+def test_field_is_documented(field: str) -> None:
+    """Readers find every field, and what it rests on."""
+    page = Path(__file__).parents[2] / "docs" / "api" / "deepcall-push.md"
+    rows = [line for line in page.read_text().splitlines() if line.startswith("| `")]
+    assert any(f"`{field}`" in row.split("|")[1] for row in rows)
 
 
 def test_numbers_are_digits() -> None:
