@@ -7,6 +7,7 @@ many streams there are, says which accounts have come further.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -28,6 +29,16 @@ PAUSE_S: Final = 0.02
 """Between two looks: under load one finds what dozens of commits wrote."""
 DRAIN_S: Final = 3.0
 """How long streams may take to end; uvicorn cuts what runs 5 s after."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamPace:
+    """How often a stream says that it is there, and asks whether its reader still may; how long a reader may stall."""
+
+    heartbeat_s: float = 15.0
+    recheck_s: float = 15.0
+    """So long at most works a key for a stream after it was revoked."""
+    send_timeout_s: float = 10.0
 
 
 class TooManyStreamsError(Exception):
@@ -60,8 +71,15 @@ class EventStream:
 class EventHub:
     """The open streams of one process. Everything happens in the event loop's thread."""
 
-    def __init__(self, store: StoreThreads, *, wake_publisher: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        store: StoreThreads,
+        *,
+        wake_publisher: Callable[[], None] = lambda: None,
+        pace: StreamPace | None = None,
+    ) -> None:
         """`wake_publisher` tells whoever publishes events that one may have been written."""
+        self.pace = pace or StreamPace()
         self._store = store
         self._wake_publisher = wake_publisher
         self._streams: dict[int, set[EventStream]] = {}

@@ -13,9 +13,6 @@ from starlette.types import Receive, Scope, Send
 
 from maskline.tasks import spawn
 
-SEND_TIMEOUT_S: Final = 10.0
-"""How long a reader may take to make room; then it is cut, and may resume where it was."""
-
 
 class EventStreamResponse(Response):
     """Sends what `chunks` yields until it ends, the client leaves, or the client does not read.
@@ -30,8 +27,9 @@ class EventStreamResponse(Response):
         chunks: AsyncGenerator[bytes],
         close: Callable[[], None],
         *,
-        send_timeout_s: float = SEND_TIMEOUT_S,
+        send_timeout_s: float,
     ) -> None:
+        """A reader that makes no room for `send_timeout_s` is cut; it may resume where it was."""
         super().__init__(
             headers={
                 "Cache-Control": "no-store",

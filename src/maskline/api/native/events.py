@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -30,15 +30,6 @@ _STREAM: Final = "text/event-stream"
 RETRY_AFTER_S: Final = 10  # asked of whoever has too many streams
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamPace:
-    """How often a stream says that it is there, and asks whether its reader still may."""
-
-    heartbeat_s: float = 15.0
-    recheck_s: float = 15.0
-    """So long at most works a key for a stream after it was revoked."""
-
-
 class EventsAPI:
     """Reading of events; a sub-account's credentials see those of its sessions."""
 
@@ -47,12 +38,11 @@ class EventsAPI:
         kernel: NativeKernel,
         hub: EventHub,
         *,
-        pace: StreamPace | None = None,
         mono_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kernel = kernel
         self._hub = hub
-        self._pace = pace or StreamPace()
+        self._pace = hub.pace
         self._mono_s = mono_s
 
     async def read_events(self, asked: Asked) -> Response:
@@ -89,19 +79,23 @@ class EventsAPI:
             headers = {"Retry-After": str(RETRY_AFTER_S)}
             raise NativeError("too-many-streams", headers=headers) from None
         chunks = self._follow(asked, stream, replace(wanted, after=position))
-        return EventStreamResponse(chunks, lambda: self._hub.close(stream))
+        return EventStreamResponse(
+            chunks, lambda: self._hub.close(stream), send_timeout_s=self._pace.send_timeout_s
+        )
 
     async def _follow(self, asked: Asked, stream: EventStream, wanted: EventFilter) -> AsyncGenerator[bytes]:
         """What a stream sends, until it is drained or its reader may no longer see it."""
         yield render_place(_cursor(wanted.after))  # the head is sent with it, and a place to resume from
         checked_mono_s = told_mono_s = self._mono_s()
         told_position = wanted.after
-        while not stream.is_draining:
+        while True:
+            stream.begin_look()
+            if stream.is_draining:
+                return
             if self._mono_s() - checked_mono_s >= self._pace.recheck_s:
                 if not await self._may_go_on(asked):
                     return
                 checked_mono_s = self._mono_s()
-            stream.begin_look()
             try:
                 page = await self._kernel.store.read(read_events, wanted)
             except AppError as error:  # its reader comes again, and misses nothing
