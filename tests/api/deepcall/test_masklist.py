@@ -141,8 +141,8 @@ def test_filters_of_masks(services: Services) -> None:
     assert found(m1=M2) == []
     assert found(mask=first["mask"]) == found(mask=first["mask"][2:]) == ["e2", "e0"]
     assert found(event_id="e2") == ["e2"]
-    assert found(status="Expired") == ["e1", "e0"]
-    assert found(status="active", m1=M1) == ["e3", "e2"]
+    assert found(status="Expired") == ["e0"]
+    assert found(status="active", m1=M1) == ["e3", "e2", "e1"]
     assert found(start_time=first["created_time"]) == ["e3", "e2", "e1", "e0"]
     assert found(startTime=start // SECOND + 30, end_time=start // SECOND + 90) == ["e2", "e1"]
 
