@@ -146,7 +146,7 @@ def test_exactly_what_is_meant_is_changed(world: World, case: Case) -> None:
     meant: set[str] = set()
     for first, second in case.pairs:
         created = world.ask(first, second, is_pair_ordered=False)
-        if isinstance(created, SessionCreated):
+        if isinstance(created, SessionCreated) and created.is_new:
             live[created.session.id] = created.session
             if case.means(first, second, created.session):
                 meant.add(created.session.id)
