@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from maskline.api.deepcall.app import create_deepcall_route
+from maskline.api.deepcall.click_schema import describe_clicks
 from maskline.api.deepcall.kernel import DeepCallKernel, DeepCallSettings
 from maskline.api.deepcall.schema import describe as describe_deepcall
 from maskline.api.metrics import HTTPMetrics
@@ -81,19 +82,8 @@ def create_app(
     plivo = create_plivo_app(api, recordings)
     app.mount(PLIVO_PREFIX, plivo)
     app.router.routes.append(Route(PLIVO_PREFIX, plivo))  # the prefix itself, which no mount matches
-    deepcall_kernel = DeepCallKernel(
-        store=store,
-        clock=clock,
-        metrics=metrics,
-        settings=deepcall or DeepCallSettings(public_url=public_url),
-    )
-    app.router.routes.append(create_deepcall_route(deepcall_kernel))
-
-    async def show_deepcall_schema(_request: Request) -> Response:
-        return JSONResponse(describe_deepcall(deepcall_kernel.settings))
-
-    app.router.routes.append(Route("/docs/deepcall.json", show_deepcall_schema))
-
+    deepcall = deepcall or DeepCallSettings(public_url=public_url)
+    _add_deepcall(app, DeepCallKernel(store=store, clock=clock, metrics=metrics, settings=deepcall))
     kernel = NativeKernel(
         store=store,
         clock=clock,
@@ -116,6 +106,15 @@ def create_app(
 
     app.router.routes.append(Route("/docs/plivo.json", show_plivo_schema))
     return app
+
+
+def _add_deepcall(app: Starlette, kernel: DeepCallKernel) -> None:
+    app.router.routes.append(create_deepcall_route(kernel))
+
+    async def show_schema(_request: Request) -> Response:
+        return JSONResponse(describe_deepcall(kernel.settings, describe_clicks(kernel.settings)))
+
+    app.router.routes.append(Route("/docs/deepcall.json", show_schema))
 
 
 class NewlineTolerance:
