@@ -358,11 +358,13 @@ def _candidates(rules: Rules, *, has_history: bool) -> Statement:
     party_used_at: Any = null()
     if has_history:
         pair_used_at = (
+            # By way of a party's bindings on the number: an index of all pairs ever would serve nothing else.
             select(func.max(masking_session.c.created_at))
+            .join_from(binding, masking_session, masking_session.c.id == _b.session_id)
             .where(
-                masking_session.c.account_id == bindparam("account_id"),
+                _b.virtual_number_id == _n.id,
+                _b.party_ref == bindparam("second_ref"),
                 masking_session.c.pair_key == bindparam("pair_key"),
-                masking_session.c.virtual_number_id == _n.id,
             )
             .correlate(virtual_number)
             .scalar_subquery()

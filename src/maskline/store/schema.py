@@ -227,7 +227,6 @@ masking_session = Table(
     Index("ix_masking_session_account_id_first_ref", "account_id", "first_ref", "created_at"),
     Index("ix_masking_session_account_id_second_ref", "account_id", "second_ref", "created_at"),
     Index("ix_masking_session_virtual_number_id", "virtual_number_id", "account_id", "created_at"),
-    Index("ix_masking_session_account_id_pair_key", "account_id", "pair_key", "created_at"),
 )
 unique_while(
     "uq_masking_session_pair",

@@ -1,7 +1,6 @@
 """Agree on a masking session: find it a number, or update the live one of the same pair."""
 
 import hashlib
-import uuid
 from collections.abc import Iterator
 from enum import Enum, auto
 from typing import Any, Final, NamedTuple
@@ -14,6 +13,7 @@ from maskline.core.allocation import (
     order_candidates,
 )
 from maskline.core.events import EventKind
+from maskline.core.ids import RANDOM_LENGTH, draw_ordered_id
 from maskline.core.inventory import Account, AllocationPolicy, CooloffScope
 from maskline.core.masking import (
     CALL_TIME_LIMIT_S_DEFAULT,
@@ -137,7 +137,7 @@ def _prepare(tx: Tx, account: Account, new: NewMaskingSession, now: int, limits:
     return _Request(
         account=account,
         new=new,
-        session_id=str(uuid.UUID(bytes=tx.random_bytes(16), version=4)),
+        session_id=draw_ordered_id(now, tx.random_bytes(RANDOM_LENGTH)),
         first_ref=first_ref,
         second_ref=second_ref,
         wish=wish,

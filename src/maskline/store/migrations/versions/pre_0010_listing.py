@@ -41,6 +41,7 @@ def upgrade() -> None:
         ["virtual_number_id", "account_id", "created_at"],
         unique=False,
     )
+    op.drop_index("ix_masking_session_account_id_pair_key", table_name="masking_session")
     op.create_index(
         "ix_masking_session_reference",
         "masking_session",
@@ -58,6 +59,12 @@ def downgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute(f"ALTER TABLE masking_session RESET ({', '.join(_VACUUM)})")
     op.drop_index("ix_masking_session_reference", table_name="masking_session")
+    op.create_index(
+        "ix_masking_session_account_id_pair_key",
+        "masking_session",
+        ["account_id", "pair_key", "created_at"],
+        unique=False,
+    )
     op.drop_index("ix_masking_session_virtual_number_id", table_name="masking_session")
     op.create_index(
         "ix_masking_session_virtual_number_id",
