@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -24,6 +24,7 @@ from maskline.api.native.app import create_native_app, native_routes
 from maskline.api.native.description import describe
 from maskline.api.native.event_hub import EventHub
 from maskline.api.native.kernel import NativeKernel
+from maskline.api.native.routes import Route as NativeRoute
 from maskline.api.plivo.app import PREFIX as PLIVO_PREFIX
 from maskline.api.plivo.app import PlivoAPI, PlivoSettings, create_plivo_app
 from maskline.api.plivo.schema import describe as describe_plivo
@@ -93,19 +94,23 @@ def create_app(
         notify=notify,
         check_receiver=check_receiver,
     )
-    native = native_routes(kernel, pin_limits=pin_limits, recordings=recordings, events=events)
-    app.mount(NATIVE_PREFIX, create_native_app(kernel, native))
-
-    async def show_native_schema(_request: Request) -> Response:
-        return JSONResponse(describe(native, NATIVE_PREFIX))
-
-    app.router.routes.append(Route("/docs/native.json", show_native_schema))
+    routes = native_routes(kernel, pin_limits=pin_limits, recordings=recordings, events=events)
+    _add_native(app, kernel, routes)
 
     async def show_plivo_schema(_request: Request) -> Response:
         return JSONResponse(describe_plivo(has_recordings=recordings is not None))
 
     app.router.routes.append(Route("/docs/plivo.json", show_plivo_schema))
     return app
+
+
+def _add_native(app: Starlette, kernel: NativeKernel, routes: Sequence[NativeRoute]) -> None:
+    app.mount(NATIVE_PREFIX, create_native_app(kernel, routes))
+
+    async def show_schema(_request: Request) -> Response:
+        return JSONResponse(describe(routes, NATIVE_PREFIX))
+
+    app.router.routes.append(Route("/docs/native.json", show_schema))
 
 
 def _add_deepcall(app: Starlette, kernel: DeepCallKernel) -> None:
