@@ -6,8 +6,10 @@ from typing import cast
 
 import pytest
 
+from maskline.api.deepcall.kernel import DeepCallSettings
 from maskline.config import Settings, load_settings
-from maskline.core.masking import PinSettings
+from maskline.core.deepcall import SuccessShape
+from maskline.core.masking import PinSettings, RepeatRule
 from maskline.core.pin import PIN_LIMITS, PinLimits, TryLimit
 from maskline.core.routing import AskPin, PinLocked, PinWrong, decide_route
 from maskline.core.secret import Secret
@@ -20,6 +22,7 @@ from maskline.outbound.types import OutboundFailed, OutboundLimits, OutboundRefu
 from maskline.parts import (
     build_store,
     build_switch,
+    deepcall_settings,
     engine_settings,
     listen,
     open_outbound,
@@ -51,6 +54,28 @@ def test_limits_of_guessing_are_settings(tmp_path: Path) -> None:
     }
     assert pin_limits(settings_of(tmp_path, **flags)) == PinLimits(
         caller=TryLimit(1, 2), number=TryLimit(3, 4)
+    )
+
+
+def test_choices_of_the_deepcall_dialect_are_settings(tmp_path: Path) -> None:
+    """All of them, and as documented where nothing is set."""
+    assert deepcall_settings(settings_of(tmp_path)) == DeepCallSettings(public_url="http://127.0.0.1:8080")
+    flags = {
+        "deepcall_expiry_minutes": 5,
+        "deepcall_repeat": "reuse",
+        "deepcall_error_status": "4xx",
+        "deepcall_success_shape": "top",
+        "deepcall_unset_max": 7,
+        "recording_links_s": 60,
+    }
+    assert deepcall_settings(settings_of(tmp_path, **flags)) == DeepCallSettings(
+        public_url="http://127.0.0.1:8080",
+        expiry_minutes=5,
+        repeat_rule=RepeatRule.REUSE,
+        success_shape=SuccessShape.TOP,
+        has_error_statuses=True,
+        unset_count_max=7,
+        recording_links_s=60,
     )
 
 
