@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.webhooks.builders import NOW, SECOND, a_delivery
 
 from maskline.clock import to_datetime
-from maskline.core.delivery import DeliveryState, Dialect, FinishedAttempt
+from maskline.core.delivery import ENDPOINT_DIALECTS, DeliveryState, Dialect, FinishedAttempt
 from maskline.webhooks.schedule import (
     DELAY_S_MAX,
     Answered,
@@ -59,9 +59,10 @@ def test_every_other_status_is_tried_again(status: int) -> None:
     assert (attempt.state, attempt.status, attempt.is_gone) == (DeliveryState.PENDING, status, False)
 
 
-def test_gone_disables_an_endpoint() -> None:
+@pytest.mark.parametrize("dialect", ENDPOINT_DIALECTS)
+def test_gone_disables_an_endpoint(dialect: Dialect) -> None:
     """An endpoint that says 410 gets nothing more; the delivery is dead and can be replayed."""
-    attempt = _decide(Answered(status=410), dialect=Dialect.NATIVE)
+    attempt = _decide(Answered(status=410), dialect=dialect)
     assert (attempt.state, attempt.error, attempt.is_gone) == (DeliveryState.DEAD, "gone", True)
 
 

@@ -1,5 +1,7 @@
 """Reports of calls: each once, complete, whatever order its end and its recording's fate come in."""
 
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 
@@ -11,11 +13,14 @@ from maskline.core.delivery import Dialect, EndpointCreated, LeasedDelivery, New
 from maskline.core.events import EventKind
 from maskline.core.masking import RecordFormat
 from maskline.core.recording import ConvertedRecording, NewRecording, RecordingFailure
+from maskline.store import recordings
 from maskline.workflows.finish_call import finish_call
 from maskline.workflows.recordings import complete_recording, fail_recording, start_recording
 from maskline.workflows.take_deliveries import publish_events
 from maskline.workflows.webhook_endpoints import create_endpoint
 
+RACE_COUNT = 10
+WAIT_S = 20.0  # for what takes milliseconds on an idle machine
 _serial = count(1)
 
 
@@ -174,3 +179,29 @@ def test_report_that_cannot_be_made_is_cancelled(world: World) -> None:
     poke(world.store, "DELETE FROM call_record")
     assert call.told() == []
     assert peek(world.store, "SELECT state, last_error FROM delivery") == [("cancelled", "no-call-record")]
+
+
+@pytest.mark.parametrize("settle", ["complete", "fail"])
+def test_end_and_recording_at_once(world: World, settle: str) -> None:
+    """Both are written by threads of their own at the same moment: whichever is second tells, and the other not."""
+    add_receiver(world)
+    for _ in range(RACE_COUNT):
+        call = Call(world)
+        call.start()
+        if settle == "complete":
+            # As one whose switch was given up: it is converted while nobody knows of the call's end.
+            world.store.run(recordings.mark_captured, call.recording_id, NOW + 13 * SECOND)
+        barrier = threading.Barrier(2)
+
+        def at_once(step: Callable[[], None], barrier: threading.Barrier = barrier) -> None:
+            barrier.wait(WAIT_S)
+            step()
+
+        threads = [
+            threading.Thread(target=at_once, args=(it,)) for it in (call.finish, getattr(call, settle))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(WAIT_S)
+        assert len(call.told()) == 1
