@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,6 +17,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from tests.workflows.dictionary import KINDS, WITHHELD, Kind, Live, Places
 from tests.workflows.history import broken_sequences, double_bookings, double_calls
 from tests.world import SECOND, World, person, virtual
 
@@ -24,9 +25,11 @@ from maskline.core.allocation import PoolExhausted
 from maskline.core.call_record import CallClaimed, SessionBusy, SessionEnded
 from maskline.core.masking import (
     MaskingSession,
+    PartyOccupied,
     PinSettings,
     Role,
     SessionAlreadyExpired,
+    SessionChanges,
     SessionCreated,
 )
 from maskline.core.numbers import E164
@@ -62,6 +65,7 @@ from maskline.workflows.expire_masking_sessions import expire_masking_sessions, 
 from maskline.workflows.finish_call import finish_call
 from maskline.workflows.route_call import route_call
 from maskline.workflows.take_call_orders import ORDER_PATIENCE_S, take_call_orders
+from maskline.workflows.update_masking_session import update_masking_session
 
 NUMBER_COUNT: Final = 3
 PAIRS = st.sampled_from(list(permutations(range(1, 5), 2)))
@@ -70,65 +74,8 @@ NUMBERS = st.integers(0, NUMBER_COUNT - 1)
 LEASE_S: Final = 30
 
 
-class _Kind(NamedTuple):
-    """What a session has for strangers, and who is in it."""
-
-    is_single: bool = False
-    has_pin: bool = False
-    is_forced: bool = False
-    is_heard: bool = False
-
-    @property
-    def is_open(self) -> bool:
-        return self.is_single and not self.has_pin
-
-    @property
-    def answers(self) -> bool:
-        return self.has_pin or self.is_heard
-
-
-KINDS = st.sampled_from(
-    [
-        _Kind(),
-        _Kind(),
-        _Kind(is_heard=True),
-        _Kind(has_pin=True),
-        _Kind(has_pin=True, is_heard=True),
-        _Kind(has_pin=True, is_forced=True),
-        _Kind(is_single=True),
-        _Kind(is_single=True, has_pin=True),
-        _Kind(is_single=True, has_pin=True, is_forced=True),
-    ]
-)
 LIMITS: Final = PinLimits(caller=TryLimit(2, 90), number=TryLimit(5, 200))
 """So small that a few tries meet them."""
-WITHHELD: Final = 0
-
-
-class _Live(NamedTuple):
-    """What the model knows of a session."""
-
-    first: int
-    second: int | None
-    number: int
-    start_at: int
-    end_at: int
-    cooloff_s: int
-    kind: _Kind
-    pins: tuple[str, str]
-    last_caller: int | None = None
-    """The stranger who called last; None for nobody, and for one without a number."""
-
-    def free_at(self) -> int:
-        return self.end_at + self.cooloff_s * SECOND
-
-    def role_of(self, person_: int) -> Role | None:
-        return {self.first: Role.FIRST, self.second: Role.SECOND}.get(person_)
-
-    def other(self, role: Role) -> int | None:
-        if self.kind.is_single:
-            return self.first if role is Role.ANYONE else self.last_caller
-        return self.second if role is Role.FIRST else self.first
 
 
 def _person(index: int) -> E164 | None:
@@ -144,15 +91,17 @@ class Comparison(RuleBasedStateMachine):
         super().__init__()
         self.store = type(self).open_store()
         self.world = World(self.store, number_count=NUMBER_COUNT)
-        self.model: dict[str, _Live] = {}
+        self.places = Places()
+        self.model = self.places.sessions
         self.sessions: dict[str, MaskingSession] = {}
-        self.calls: dict[str, tuple[str, int, int]] = {}  # session -> call, lease, caller
+        self.calls: dict[str, tuple[str, int, int, bool]] = {}  # session -> call, lease, caller, a stranger's
         self.orders: list[tuple[str, int]] = []  # session, since when
         self.tries: dict[tuple[int, int | str], TryWindow] = {}  # number, caller or all -> window
         self.party_tries: dict[tuple[str, Role], PartyTries] = {}
         self.expired: set[str] = set()
         self.ended: set[str] = set()
         self.call_count = 0
+        self.placed_count = 0
 
     def teardown(self) -> None:
         self.store.close()
@@ -166,17 +115,9 @@ class Comparison(RuleBasedStateMachine):
         """Choose by place, since ids differ from run to run."""
         return list(found)[data.draw(st.integers(0, len(found) - 1))]
 
-    def _can_take(self, number: int, first: int, second: int | None, kind: _Kind) -> bool:
-        """Say whether the rules of allocation let such a session onto the number."""
-        for it in self.model.values():
-            if it.number != number or it.free_at() <= self.now:
-                continue
-            if {it.first, it.second} & {first, second} - {None} or (it.kind.is_open and kind.is_open):
-                return False
-            is_live = self.now < it.end_at
-            if is_live and ((it.kind.is_open and kind.answers) or (it.kind.answers and kind.is_open)):
-                return False
-        return True
+    def _place(self) -> tuple[int, int]:
+        self.placed_count += 1
+        return (self.now, self.placed_count)
 
     @rule(
         pair_=PAIRS,
@@ -186,7 +127,7 @@ class Comparison(RuleBasedStateMachine):
         cooloff_s=st.sampled_from([0, 1, 40]),
     )
     def create(
-        self, *, pair_: tuple[int, int], kind: _Kind, calls_first: bool, expires_in_s: int, cooloff_s: int
+        self, *, pair_: tuple[int, int], kind: Kind, calls_first: bool, expires_in_s: int, cooloff_s: int
     ) -> None:
         first, second = pair_[0], None if kind.is_single else pair_[1]
         pair = [
@@ -203,6 +144,7 @@ class Comparison(RuleBasedStateMachine):
             cooloff_s=cooloff_s,
             calls_first=calls_first and not pair,
             unknown_caller_url="https://a.test/heard" if kind.is_heard else "",
+            is_single_party=kind.is_single,
             pin=PinSettings(first=Secret(pins[0]), second=Secret(pins[1]), is_forced=kind.is_forced)
             if kind.has_pin
             else None,
@@ -213,20 +155,64 @@ class Comparison(RuleBasedStateMachine):
             assert (result.is_new, [result.session.id]) == (False, pair)
             self.model[pair[0]] = self.model[pair[0]]._replace(end_at=end_at)
         else:
-            free = [number for number in range(NUMBER_COUNT) if self._can_take(number, first, second, kind)]
+            free = [
+                number
+                for number in range(NUMBER_COUNT)
+                if self.places.can_take(self.now, number, first, second, kind)
+            ]
             if not free:
                 assert isinstance(result, PoolExhausted)
                 assert result.needed == NUMBER_COUNT + 1
                 return
             assert isinstance(result, SessionCreated)
             assert (result.is_new, result.session.virtual_number) == (True, virtual(free[0]))
-            self.model[result.session.id] = _Live(
+            self.model[result.session.id] = Live(
                 first, second, free[0], self.now, end_at, cooloff_s, kind, pins
-            )
+            )._replace(placed=self._place(), is_changeable=kind.is_single)
             assert result.should_call_first is (calls_first and second is not None)
             if result.should_call_first:
                 self.orders.append((result.session.id, self.now))
         self.sessions[result.session.id] = result.session
+
+    @precondition(lambda self: self.model)
+    @rule(
+        data=st.data(),
+        expires_in_s=st.sampled_from([None, None, 60, 90]),
+        first=st.sampled_from([None, None, 1, 2, 3, 4]),
+        second=st.sampled_from([None, 1, 2, 3, 4]),
+    )
+    def update(
+        self, data: st.DataObject, expires_in_s: int | None, first: int | None, second: int | None
+    ) -> None:
+        id_ = self._draw(data, self.model)
+        it = self.model[id_]
+        changes = SessionChanges(
+            first=None if first is None else person(first),
+            second=None if second is None else person(second),
+            expires_in_s=expires_in_s,
+        )
+        result = self.store.run(update_masking_session, self.world.account, id_, changes, self.now)
+        if self.now >= it.end_at:
+            assert result == SessionAlreadyExpired()
+            return
+        after = it._replace(placed=self._place())
+        if it.is_changeable:
+            after = after._replace(first=first or it.first, second=second or it.second)
+        if self.places.is_refused(self.now, id_, it, after):
+            assert isinstance(result, PartyOccupied)
+            return
+        assert isinstance(result, MaskingSession)
+        self.places.leave(self.now, id_, it, after)
+        if (it.first, it.second) == (after.first, after.second):
+            after = after._replace(placed=it.placed)
+        if after.second is not None:
+            after = after._replace(kind=it.kind._replace(is_single=False))
+        if expires_in_s is not None:
+            after = after._replace(end_at=self.now + expires_in_s * SECOND)
+        self.model[id_] = after
+        self.sessions[id_] = result
+        assert (result.ends_at, result.first) == (after.end_at, person(after.first))
+        assert result.second == (None if after.second is None else person(after.second))
 
     @precondition(lambda self: self.model)
     @rule(data=st.data())
@@ -266,15 +252,15 @@ class Comparison(RuleBasedStateMachine):
             assert result == SessionBusy()
         else:
             assert result == CallClaimed(ends_at=it.end_at)
-            self.calls[id_] = (call_id, self.now + LEASE_S * SECOND, caller)
+            self.calls[id_] = (call_id, self.now + LEASE_S * SECOND, caller, it.kind.is_single)
 
     @precondition(lambda self: self.calls)
     @rule(data=st.data())
     def finish(self, data: st.DataObject) -> None:
         id_ = self._draw(data, self.calls)
-        call_id, _, caller = self.calls.pop(id_)
+        call_id, _, caller, was_single = self.calls.pop(id_)
         record = self.world.record(self.sessions[id_], call_id, caller=_person(caller))
-        if self.model[id_].kind.is_single:
+        if was_single:
             record = replace(record, callee=person(self.model[id_].first), role=Role.ANYONE)
             self.model[id_] = self.model[id_]._replace(last_caller=caller or None)
         self.store.run(finish_call, record, self.now)
@@ -300,11 +286,11 @@ class Comparison(RuleBasedStateMachine):
     def let_time_pass(self, step: int) -> None:
         self.world.now += step
 
-    def _live_on(self, number: int) -> dict[str, _Live]:
+    def _live_on(self, number: int) -> dict[str, Live]:
         """The live sessions of a number, the newest last."""
         return {
             id_: it
-            for id_, it in self.model.items()
+            for id_, it in sorted(self.model.items(), key=lambda item: item[1].placed)
             if it.number == number and it.start_at <= self.now < it.end_at
         }
 
