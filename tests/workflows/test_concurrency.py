@@ -11,7 +11,13 @@ from tests.world import World, peek, person, poke, virtual
 
 from maskline.core.allocation import PoolExhausted
 from maskline.core.call_record import CallClaimed, SessionBusy
-from maskline.core.masking import PinSettings, SessionCreated
+from maskline.core.masking import (
+    MaskingSession,
+    PartyOccupied,
+    PinSettings,
+    SessionChanges,
+    SessionCreated,
+)
 from maskline.core.pin import CALLER_LIMIT, NUMBER_LIMIT
 from maskline.core.routing import AskPin, PinAccepted, PinLocked, PinWrong, decide_route
 from maskline.core.secret import Secret
@@ -22,6 +28,7 @@ from maskline.workflows.check_pin import check_pin
 from maskline.workflows.claim_call import claim_call
 from maskline.workflows.route_call import route_call
 from maskline.workflows.take_call_orders import take_call_orders
+from maskline.workflows.update_masking_session import update_masking_session
 
 PINS = PinSettings(first=Secret("1234"), second=Secret("5678"))
 CREATOR_COUNT = 64
@@ -72,6 +79,32 @@ def test_creators_never_double_book(crowded: World) -> None:
     # Each of the two has a session on every number: not one place was wasted.
     live = peek(crowded.store, "SELECT count(*) FROM masking_session WHERE ended_at IS NULL")
     assert live == [(16,)]
+
+
+def test_updates_and_creations_of_one_pair_leave_one_session(crowded: World) -> None:
+    """32 sessions want the same second party while 32 creators ask for those pairs: each pair has one session."""
+    count = CREATOR_COUNT // 2
+    singles = [crowded.create(index, None, is_single_party=True) for index in range(100, 108)]
+    changes = SessionChanges(second=person(1))
+
+    def work(index: int) -> object:
+        session = singles[index % len(singles)]
+        if index < count:
+            return crowded.store.run(
+                update_masking_session, crowded.account, session.id, changes, crowded.now
+            )
+        return crowded.ask(100 + index % len(singles), 1)
+
+    results = _all_at_once(CREATOR_COUNT, work)
+    kinds = {MaskingSession, PartyOccupied, SessionCreated, PoolExhausted}
+    assert {type(result) for result in results} <= kinds
+    assert double_bookings(crowded.store) == []
+    assert broken_sequences(crowded.store) == []
+    pairs = peek(
+        crowded.store,
+        "SELECT count(*), count(DISTINCT pair_key) FROM masking_session WHERE second_ref IS NOT NULL",
+    )
+    assert pairs[0][0] == pairs[0][1] > 0
 
 
 def test_creators_of_the_same_pair_make_one_session(crowded: World) -> None:
