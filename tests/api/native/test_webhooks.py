@@ -1,0 +1,107 @@
+"""Webhooks over HTTP."""
+
+from typing import Any
+
+import pytest
+from tests.api.native.asking import NOTHING, by_token, check_problem
+from tests.api.service import Tenant
+
+from maskline.core.delivery import EndpointCheck, EndpointCreated, NewEndpoint
+from maskline.workflows.webhook_endpoints import create_endpoint
+
+HOOK = "https://hooks.example.com/maskline"
+
+
+def test_a_webhook_is_made_with_its_secret(tenant: Tenant) -> None:
+    """The secret is in the answer to its making and nowhere else."""
+    answer = by_token(tenant).ask("POST", "/webhooks", {"url": HOOK, "events": ["call.finished"]})
+    assert answer.status == 201
+    made = answer.body
+    assert made["secret"].startswith("whsec_")
+    assert {name: made[name] for name in ("url", "events", "include_numbers", "disabled_at")} == {
+        "url": HOOK,
+        "events": ["call.finished"],
+        "include_numbers": False,
+        "disabled_at": None,
+    }
+    listed = by_token(tenant).ask("GET", "/webhooks").body["data"]
+    assert listed == [{name: value for name, value in made.items() if name != "secret"}]
+
+
+def test_a_webhook_is_removed(tenant: Tenant) -> None:
+    """It is gone from the list, and removing it again finds nothing."""
+    id_ = by_token(tenant).ask("POST", "/webhooks", {"url": HOOK}).body["id"]
+    assert by_token(tenant).ask("DELETE", f"/webhooks/{id_}").status == 204
+    assert by_token(tenant).ask("GET", "/webhooks").body == NOTHING
+    check_problem(by_token(tenant).ask("DELETE", f"/webhooks/{id_}"), 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"{", 400, "malformed"),
+        (b"", 400, "malformed"),
+        (b"[]", 422, "invalid"),
+        ({}, 422, "invalid"),
+        ({"url": 5}, 422, "invalid"),
+        ({"url": HOOK, "events": ["no.such.event"]}, 422, "invalid"),
+        ({"url": HOOK, "include_numbers": "yes"}, 422, "invalid"),
+        ({"url": HOOK, "secret": "mine"}, 422, "invalid"),
+        ({"url": "ftp://hooks.example.com/"}, 422, "url-refused"),
+        ({"url": "https://u:hidden-word@hooks.example.com/"}, 422, "url-refused"),
+        ({"url": HOOK + "#x"}, 422, "url-refused"),
+        (b" " * 70_000, 413, "too-large"),
+    ],
+)
+def test_what_makes_no_webhook(tenant: Tenant, body: Any, status: int, code: str) -> None:
+    """A body that cannot be used is refused with a problem that does not repeat it."""
+    answer = by_token(tenant).ask("POST", "/webhooks", body)
+    check_problem(answer, status, code)
+    assert b"hidden-word" not in answer.text
+    assert by_token(tenant).ask("GET", "/webhooks").body == NOTHING
+
+
+def test_ten_webhooks_are_enough(tenant: Tenant) -> None:
+    """The eleventh is refused."""
+    for _ in range(10):
+        assert by_token(tenant).ask("POST", "/webhooks", {"url": HOOK}).status == 201
+    check_problem(by_token(tenant).ask("POST", "/webhooks", {"url": HOOK}), 409, "too-many-webhooks")
+
+
+def test_a_made_webhook_hears_of_the_next_session(tenant: Tenant) -> None:
+    """What the interface makes is what the worker uses."""
+    created = tenant.service.run(create_endpoint, tenant.account.id, NewEndpoint(url=HOOK), 1)
+    assert isinstance(created, EndpointCreated)
+    assert [it["id"] for it in by_token(tenant).ask("GET", "/webhooks").body["data"]] == [created.endpoint.id]
+
+
+def test_a_receiver_of_reports_is_made_once_it_has_said_the_word(tenant: Tenant) -> None:
+    """Until then there is none, and the reason is told."""
+    body = {"url": HOOK + "/reports", "format": "deepcall"}
+    for found in (EndpointCheck.UNREACHABLE, EndpointCheck.WRONG_STATUS, EndpointCheck.WRONG_WORD):
+        tenant.service.receivers[body["url"]] = found
+        answer = by_token(tenant).ask("POST", "/webhooks", body)
+        check_problem(answer, 422, "webhook-unconfirmed")
+        assert answer.body["detail"] == found.value
+    assert by_token(tenant).ask("GET", "/webhooks").body == NOTHING
+    tenant.service.receivers[body["url"]] = EndpointCheck.CONFIRMED
+    made = by_token(tenant).ask("POST", "/webhooks", body)
+    assert made.status == 201
+    assert {name: made.body[name] for name in ("format", "events", "include_numbers")} == {
+        "format": "deepcall",
+        "events": [],
+        "include_numbers": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"url": HOOK, "format": "deepcall", "events": ["call.finished"]}, "invalid"),
+        ({"url": "ftp://hooks.example.com/", "format": "deepcall"}, "url-refused"),
+        ({"url": HOOK, "format": "plivo"}, "invalid"),
+    ],
+)
+def test_wrong_reports_are_refused(tenant: Tenant, body: dict[str, object], code: str) -> None:
+    """Before anybody is called."""
+    check_problem(by_token(tenant).ask("POST", "/webhooks", body), 422, code)
