@@ -102,6 +102,15 @@ async def test_what_is_not_http_gets_the_common_error(server: HTTPServer, garbag
     assert list(json.loads(body)) == ["api_id", "error"]
 
 
+@pytest.mark.parametrize("length", [b"", b" ", b"x", b"1, 1"])
+async def test_unreadable_length_is_named(server: HTTPServer, length: bytes) -> None:
+    """Some clients send it empty: whoever reads the answer sees why it cannot be."""
+    answer = await exchange(server, b"POST / HTTP/1.1\r\nContent-Length:" + length + b"\r\n\r\n{}")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(body)["error"] == protocol.LENGTH_UNREADABLE
+
+
 async def pour(server: HTTPServer, piece: bytes, count_max: int) -> int:
     """Send a head that never ends until the server closes; how many pieces that took."""
     reader, writer = await asyncio.open_connection(*server.address)

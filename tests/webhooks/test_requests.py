@@ -1,10 +1,13 @@
+import json
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 from plivo.utils import validate_signature, validate_v3_signature
-from tests.webhooks.builders import CALLEE, CALLER, NOW, SECRET, TOKEN, a_delivery, some_facts
+from tests.webhooks.builders import CALLEE, CALLER, NOW, SECRET, TOKEN, a_delivery, an_event, some_facts
+from tests.webhooks.test_deepcall import a_report
 
 from maskline.core.delivery import Dialect, LeasedDelivery
+from maskline.core.events import EventKind
 from maskline.core.masking import CallbackMethod
 from maskline.core.secret import Secret
 from maskline.webhooks.requests import WebhookRequest, build_request
@@ -91,3 +94,23 @@ def test_printing_a_request_tells_nothing() -> None:
     text = repr(_build(a_delivery(method=CallbackMethod.GET)))
     assert CALLER.removeprefix("+") not in text
     assert CALLEE.removeprefix("+") not in text
+
+
+def test_report_is_signed_as_webhooks_are() -> None:
+    """Its body is the dialect's, its headers the standard's; who knows nothing of them passes over them."""
+    facts = some_facts(report=a_report(), endpoint_secret=Secret(SECRET))
+    request = _build(
+        a_delivery(
+            dialect=Dialect.DEEPCALL,
+            url="https://panel.example.com/push?key=1",
+            event=an_event(EventKind.CALL_FINISHED),
+            facts=facts,
+        )
+    )
+    assert (request.method, request.url) == ("POST", "https://panel.example.com/push?key=1")
+    assert request.headers["Content-Type"] == "application/json"
+    assert request.body is not None
+    body = request.body.decode()
+    assert json.loads(body)["cType"] == "MASK"
+    message_id, at_s = request.headers["webhook-id"], int(request.headers["webhook-timestamp"])
+    assert request.headers["webhook-signature"] == sign_standard(Secret(SECRET), message_id, at_s, body)
