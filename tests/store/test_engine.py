@@ -231,3 +231,14 @@ def test_reads_that_lose_are_repeated_too(store: Store) -> None:
     assert store.read(lose, 1) == "done"
     with pytest.raises(StoreConflictError):
         store.read(lose, 100)
+
+
+def test_checkpoint_moves_the_log_into_the_file(store: Store) -> None:
+    """Afterwards nothing of SQLite's log waits to be moved; PostgreSQL is left alone."""
+    store.run(lambda tx: tx.run(INSERT, name="logged", value="v"))
+    store.checkpoint()
+    if store.database is Database.SQLITE:
+        path = Path(str(store.url.database))
+        alone = sqlite3.connect(f"file:{path}?immutable=1", uri=True)  # reads the file without its log
+        assert alone.execute("SELECT value FROM meta WHERE name = 'logged'").fetchall() == [("v",)]
+        alone.close()

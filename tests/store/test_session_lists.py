@@ -79,8 +79,11 @@ def test_lists_of_a_time_are_read_from_one_index(busy: World) -> None:
         ("created_from", "duration_from", "duration_until"),
         ("created_from", "expired"),
     ):
-        for plan in _plans(busy, *names):
-            assert re.search(_alone(busy, LISTING), plan), plan
+        page, count = _plans(busy, *names)
+        assert re.search(_alone(busy, LISTING), page), page
+        # Where sessions are few PostgreSQL takes the smallest index that answers.
+        any_index = busy.store.database is Database.POSTGRESQL
+        assert re.search(_alone(busy, r"\w+" if any_index else LISTING), count), count
 
 
 def test_lists_of_ends_are_read_from_one_index(busy: World) -> None:

@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 from tests.store.test_engine import COUNT, INSERT
 from tests.world import peek
 
@@ -236,3 +237,50 @@ async def test_look_up_of_sqlite_stays_in_its_thread(threads: StoreThreads, stor
     """On SQLite a look-up is done where it is asked for; on PostgreSQL, where waiting is long, elsewhere."""
     ident = await threads.look_up(lambda tx: threading.get_ident())
     assert (ident == threading.get_ident()) is (store.database is Database.SQLITE)
+
+
+async def test_the_log_is_emptied_beside_the_writer(
+    store: Store, threads: StoreThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After so many writes SQLite's log is moved into the file by another thread, and again after as many more."""
+    if store.database is not Database.SQLITE:
+        pytest.skip("PostgreSQL's server does this")
+    moved = threading.Semaphore(0)
+    names = set[str]()
+
+    def checkpoint() -> None:
+        names.add(threading.current_thread().name)
+        [(is_busy, logged, done)] = store.read(
+            lambda tx: tx._raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        )
+        assert (is_busy, logged) == (0, done)
+        moved.release()
+
+    monkeypatch.setattr(store, "checkpoint", checkpoint)
+    for turn in range(2):
+        for index in range(module.CHECKPOINT_WRITE_COUNT):
+            await threads.write(_insert, f"{turn} {index}")
+        assert await asyncio.to_thread(moved.acquire, timeout=TIMEOUT_S)
+    assert names == {"store-checkpoint"}
+
+
+async def test_a_failed_checkpoint_is_told_and_tried_again(
+    store: Store, threads: StoreThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that cannot be written for a moment ends no thread."""
+    if store.database is not Database.SQLITE:
+        pytest.skip("PostgreSQL's server does this")
+    tried = threading.Semaphore(0)
+
+    def fail() -> None:
+        tried.release()
+        raise StoreUnavailableError("no room")
+
+    monkeypatch.setattr(store, "checkpoint", fail)
+    with capture_logs() as logs:
+        for turn in range(2):
+            for index in range(module.CHECKPOINT_WRITE_COUNT):
+                await threads.write(_insert, f"{turn} {index}")
+            assert await asyncio.to_thread(tried.acquire, timeout=TIMEOUT_S)
+        await threads.close()
+    assert [it["event"] for it in logs] == ["store.checkpoint_failed"] * 2

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import psycopg
+from sqlalchemy import text as sql_text
 from sqlalchemy.engine import URL, make_url
 
 from maskline.errors import AppError, DatabaseMissingError, DatabaseUnusableError
@@ -31,7 +32,14 @@ BUSY_TIMEOUT_S: Final = 5.0
 IDLE_CONNECTION_COUNT_MAX: Final = 8
 """Connections kept open between transactions; more than the threads one process runs workflows on."""
 _STATEMENT_CACHE_SIZE: Final = 256  # more than the program has statements
+_SQLITE_CACHE_KB: Final = 32_768
+"""Pages a connection keeps: more than a group of workflows changes, or SQLite writes some of them twice."""
+_SQLITE_LOG_PAGES_MAX: Final = 16_000
+"""Length of the log, 64 MB, at which a writer empties it itself; `Store.checkpoint` does so before."""
 _CONNECT_TIMEOUT_S: Final = 10
+
+
+_CHECKPOINT: Final = Statement(sql_text("PRAGMA wal_checkpoint(PASSIVE)"))
 
 
 class StoreConflictError(AppError):
@@ -176,6 +184,15 @@ class Store:
             return found
         raise StoreConflictError
 
+    def checkpoint(self) -> None:
+        """Move what was committed from SQLite's log into its file, beside writers and without keeping them waiting.
+
+        Writers would otherwise do it in a commit, which then takes many times as long. On PostgreSQL the server does
+        all this by itself. Raises StoreUnavailableError.
+        """
+        if self.database is Database.SQLITE:
+            self.read(lambda tx: tx.rows(_CHECKPOINT))
+
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
         """Begin a writing transaction, commit at the end of the block, roll back when it raises."""
@@ -298,6 +315,8 @@ def _connect_sqlite(path: str) -> sqlite3.Connection:
             "foreign_keys=ON",
             "secure_delete=ON",
             "temp_store=MEMORY",
+            f"cache_size=-{_SQLITE_CACHE_KB}",
+            f"wal_autocheckpoint={_SQLITE_LOG_PAGES_MAX}",
         ):
             raw.execute(f"PRAGMA {pragma}")
     except sqlite3.Error as error:

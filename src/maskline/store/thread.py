@@ -4,6 +4,7 @@ While the writer waits for the disk, or until the most impatient request is due,
 runs all of them in one transaction and answers after that one commit. A commit costs some 0.2 ms of CPU and
 a switch to the thread and back as much again, a workflow in it 0.05 ms: so whoever can wait some
 milliseconds should. The loop plans the groups, so that the writer is woken once for each.
+On SQLite one thread more empties the log that the writer fills, so that no commit has to wait for it.
 """
 
 import asyncio
@@ -15,10 +16,14 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
 
+import structlog
+
 from maskline.errors import AppError
 
 from .engine import RetryableError, Store, StoreUnavailableError, Tx
 from .statement import Database
+
+_log = structlog.get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,6 +37,11 @@ READER_COUNT: Final = 2
 GROUP_LOCK_TIMEOUT_MS: Final = 200
 """How long a group on PostgreSQL waits for a row before its workflows run one by one: locks that one
 workflow of a group holds must not deadlock with another group's for long."""
+
+CHECKPOINT_WRITE_COUNT: Final = 64
+"""Workflows written before the log is emptied: about as much log, 4 MB, as SQLite by itself lets gather."""
+CHECKPOINT_PAUSE_S: Final = 0.1
+"""At least so long from one to the next: pages that are written again and again are moved once."""
 
 
 class StoreOverloadedError(AppError):
@@ -67,6 +77,9 @@ class StoreThreads:
         self._timer: tuple[float, asyncio.TimerHandle] | None = None  # when the next group begins
         self._began_mono_s = -math.inf  # when the last one did
         self._is_writing = False
+        self._logged_count = 0  # workflows in the log since it was last emptied
+        self._should_checkpoint = threading.Event()
+        self._is_ending = threading.Event()
         self._idle = asyncio.Event()  # nothing is written or waits for it
         self._idle.set()
         self._waiting_count = 0
@@ -78,6 +91,10 @@ class StoreThreads:
             for index in range(READER_COUNT)
         ]
         self._threads.append(threading.Thread(target=self._write_forever, name="store-write", daemon=True))
+        if store.database is Database.SQLITE:
+            self._threads.append(
+                threading.Thread(target=self._checkpoint_forever, name="store-checkpoint", daemon=True)
+            )
         for thread in self._threads:
             thread.start()
 
@@ -189,6 +206,8 @@ class StoreThreads:
             self._plan(-math.inf)
         await self._idle.wait()
         self._groups.put(None)
+        self._is_ending.set()
+        self._should_checkpoint.set()
         for _ in range(READER_COUNT):
             self._reads.put(None)
         for thread in self._threads:
@@ -205,6 +224,20 @@ class StoreThreads:
     def _write_forever(self) -> None:
         while (group := self._groups.get()) is not None:
             self._loop.call_soon_threadsafe(self._group_done, self._commit(group))
+            self._logged_count += len(group)
+            if self._logged_count >= CHECKPOINT_WRITE_COUNT:
+                self._logged_count = 0
+                self._should_checkpoint.set()
+
+    def _checkpoint_forever(self) -> None:
+        while self._should_checkpoint.wait() and not self._is_ending.is_set():
+            self._should_checkpoint.clear()
+            try:
+                self._store.checkpoint()
+            except AppError:
+                # Nothing is lost: what is in the log is durable, and a later one, or a writer, moves it.
+                _log.exception("store.checkpoint_failed")
+            self._is_ending.wait(CHECKPOINT_PAUSE_S)
 
     def _commit(self, group: list[_Job]) -> list[_Done]:
         """Run a group in one transaction; when one of it fails, undo all and run them one by one.
