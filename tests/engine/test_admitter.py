@@ -107,6 +107,20 @@ def test_an_order_that_cannot_be_placed_leaves_a_record(store: Store) -> None:
     assert world.node.place_orders() == 0
 
 
+@pytest.mark.parametrize("has_room", [True, False])
+def test_a_call_that_is_owed_has_its_id_from_the_order_on(store: Store, has_room: bool) -> None:
+    """Whoever asked for it was told; it holds for the call, and for the record of one that could not begin."""
+    world = make_world(store, calls_first=True)
+    if not has_room:
+        set_trunk(world, max_calls=1)
+    with sqlite3.connect(str(store.url.database)) as raw:
+        ((ordered,),) = raw.execute("SELECT call_id FROM call_order").fetchall()
+        world.node.place_orders()
+        world.run(5.0)
+        table = "live_call" if has_room else "call_record"
+        assert raw.execute(f"SELECT call_id FROM {table}").fetchall() == [(ordered,)]
+
+
 def test_a_locked_caller_is_refused_as_the_settings_say(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

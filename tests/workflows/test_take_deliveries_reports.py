@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
-from tests.workflows.test_take_deliveries import _take
+from tests.workflows.test_take_deliveries import _plan, _take
 from tests.world import NOW, SECOND, World, peek, poke
 
 from maskline.core.delivery import Dialect, EndpointCreated, LeasedDelivery, NewEndpoint
@@ -16,7 +16,7 @@ from maskline.core.recording import ConvertedRecording, NewRecording, RecordingF
 from maskline.store import recordings
 from maskline.workflows.finish_call import finish_call
 from maskline.workflows.recordings import complete_recording, fail_recording, start_recording
-from maskline.workflows.take_deliveries import publish_events
+from maskline.workflows.take_deliveries import publish_events, take_deliveries
 from maskline.workflows.webhook_endpoints import create_endpoint
 
 RACE_COUNT = 10
@@ -112,6 +112,19 @@ def test_recorded_call_is_reported_with_its_recording(world: World) -> None:
     assert told.facts.report is not None
     assert told.facts.report.recording is not None
     assert told.facts.report.recording.id == call.recording_id
+
+
+def test_report_has_a_link_where_links_are_given(world: World) -> None:
+    """As long as the settings have it, whoever has the report opens the recording."""
+    add_receiver(world)
+    call = Call(world)
+    for step in (call.start, call.finish, call.complete):
+        step()
+    now = NOW + 30 * SECOND
+    [told] = world.store.run(take_deliveries, _plan(now), now, recording_links_s=3600).leased
+    link = told.facts.recording_link
+    assert link is not None
+    assert (link.recording_id, link.expires_s) == (call.recording_id, now // SECOND + 3600)
 
 
 @pytest.mark.parametrize(
