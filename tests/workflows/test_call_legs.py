@@ -170,6 +170,16 @@ def test_running_calls(world: World) -> None:
     ]
     for leg in both:
         assert world.store.read(load_live_leg, world.account, leg.id, world.now) == leg
+    a, b = both
+    for wanted, found in (
+        (LegFilter(is_inbound=True), (a,)),
+        (LegFilter(from_number=E164(virtual(0))), (b,)),
+        (LegFilter(to_number=person(2)), (b,)),
+        (LegFilter(from_number=person(1), to_number=E164(virtual(0))), (a,)),
+        (LegFilter(from_number=person(2)), ()),
+        (LegFilter(subaccount_id=99), ()),
+    ):
+        assert world.store.read(list_live_legs, world.account, world.now, wanted) == found
     other = World(world.store, number_count=0, account=NewAccount(name="Other"))
     assert world.store.read(list_live_legs, other.account, world.now) == ()
     assert world.store.read(load_live_leg, other.account, live.id, world.now) == LegNotFound()

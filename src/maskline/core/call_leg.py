@@ -43,6 +43,11 @@ class CallLeg:
         return self.side is Side.A and not self.is_service_initiated
 
     @property
+    def numbers(self) -> tuple[str | None, str | None]:
+        """From and to: a phone that calls us dials the virtual number, and one that we call is shown it."""
+        return _numbers(self.party, self.number, is_inbound=self.is_inbound)
+
+    @property
     def duration_s(self) -> int:
         """Answered seconds, a started second counting whole."""
         return answered_s(self.answered_at, self.ended_at)
@@ -75,12 +80,18 @@ class LiveLeg:
         """Whether the phone called us."""
         return self.side is Side.A and not self.is_service_initiated
 
+    @property
+    def numbers(self) -> tuple[str | None, str | None]:
+        """From and to: a phone that calls us dials the virtual number, and one that we call is shown it."""
+        return _numbers(self.party, self.number, is_inbound=self.is_inbound)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegFilter:
-    """Which legs of an account's finished calls to list, newest call first.
+    """Which legs of an account's calls to list, newest call first.
 
     `ended_at` spans µs UTC, `duration_s` seconds. `from_number` and `to_number` may be a person's or a virtual one.
+    Of running calls only sub-account, direction and numbers are looked at.
     """
 
     subaccount_id: int | None = None
@@ -94,6 +105,15 @@ class LegFilter:
     reasons: frozenset[Reason] | None = None
     limit: int = LEG_LIST_LIMIT_MAX
     offset: int = 0
+
+    def fits(self, leg: LiveLeg) -> bool:
+        """Say whether a running leg has the direction and the numbers that are asked for."""
+        from_number, to_number = leg.numbers
+        return (
+            (self.is_inbound is None or self.is_inbound == leg.is_inbound)
+            and (self.from_number is None or self.from_number.reveal() == from_number)
+            and (self.to_number is None or self.to_number.reveal() == to_number)
+        )
 
     def of_subaccount(self, subaccount_id: int | None) -> "LegFilter":
         """The same for a sub-account's sessions only; None for all."""
@@ -111,3 +131,8 @@ class LegPage:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegNotFound:
     """No leg of that account's calls has this id."""
+
+
+def _numbers(party: E164 | None, number: DID, *, is_inbound: bool) -> tuple[str | None, str | None]:
+    real = None if party is None else party.reveal()
+    return (real, number) if is_inbound else (number, real)

@@ -1,12 +1,15 @@
 """What an account can see of its calls, leg by leg; a sub-account sees those of its own sessions."""
 
 from dataclasses import replace
+from typing import Final
 
 from maskline.core.call_leg import CallLeg, LegFilter, LegNotFound, LegPage, LiveLeg
 from maskline.core.call_record import split_leg_id
 from maskline.core.inventory import Account
 from maskline.store import call_legs
 from maskline.store.engine import Tx
+
+_ALL_LEGS: Final = LegFilter()
 
 
 def load_call_leg(tx: Tx, account: Account, leg: str) -> CallLeg | LegNotFound:
@@ -25,10 +28,15 @@ def list_call_legs(tx: Tx, account: Account, wanted: LegFilter) -> LegPage:
     return LegPage(legs=legs, total_count=total_count)
 
 
-def list_live_legs(tx: Tx, account: Account, now: int) -> tuple[LiveLeg, ...]:
+def list_live_legs(tx: Tx, account: Account, now: int, wanted: LegFilter = _ALL_LEGS) -> tuple[LiveLeg, ...]:
     """List the legs of running calls, newest call first."""
-    found = call_legs.load_live(tx, account.id, now)
-    return tuple(leg for leg, subaccount_id in found if _is_seen(account, subaccount_id))
+    return tuple(
+        leg
+        for leg, subaccount_id in call_legs.load_live(tx, account.id, now)
+        if _is_seen(account, subaccount_id)
+        and wanted.subaccount_id in (None, subaccount_id)
+        and wanted.fits(leg)
+    )
 
 
 def load_live_leg(tx: Tx, account: Account, leg: str, now: int) -> LiveLeg | LegNotFound:

@@ -10,7 +10,6 @@ from maskline.clock import to_datetime
 from maskline.core.call_leg import CallLeg, LiveLeg
 from maskline.core.call_record import Side, leg_id
 from maskline.core.masking import LegStatus
-from maskline.core.numbers import DID, E164
 from maskline.core.termination import TERMINATIONS, Reason, Result
 
 NO_AMOUNT = "0.00000"  # nothing is charged; amounts are strings here
@@ -75,7 +74,7 @@ def reasons_of_code(code: int) -> frozenset[Reason]:
 
 def render_leg(leg: CallLeg, auth_id: str) -> dict[str, object]:
     """The object of a finished call's leg, its keys in the vendor's order; numbers without plus."""
-    from_number, to_number = _numbers(leg)
+    from_number, to_number = (_digits(number) for number in leg.numbers)
     return {
         "answer_time": None if leg.answered_at is None else _render_time(leg.answered_at),
         "bill_duration": leg.duration_s,
@@ -106,7 +105,7 @@ def render_leg(leg: CallLeg, auth_id: str) -> dict[str, object]:
 
 def render_live_leg(leg: LiveLeg) -> dict[str, object]:
     """The object of a running call's leg."""
-    from_number, to_number = _numbers(leg)
+    from_number, to_number = (_digits(number) for number in leg.numbers)
     return {
         "call_status": "in-progress" if leg.is_answered else "ringing",
         "call_uuid": leg.id,
@@ -130,20 +129,8 @@ def _parent(leg: CallLeg | LiveLeg) -> str | None:
     return leg_id(leg.call_id, Side.A) if leg.side is Side.B else None
 
 
-def _numbers(leg: CallLeg | LiveLeg) -> tuple[str, str]:
-    """From and to: a phone that calls us dials the virtual number, and one that we call is shown it."""
-    pair = (_digits(leg.party), _digits(leg.number))
-    return pair if leg.is_inbound else (pair[1], pair[0])
-
-
-def _digits(number: E164 | DID | None) -> str:
-    match number:
-        case None:
-            return ""
-        case E164():
-            return number.reveal().removeprefix("+")
-        case _:
-            return number.removeprefix("+")
+def _digits(number: str | None) -> str:
+    return "" if number is None else number.removeprefix("+")
 
 
 def _render_time(instant: int) -> str:

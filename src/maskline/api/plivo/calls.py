@@ -76,12 +76,10 @@ class CallAPI:
         subaccount_id = await self._api.find_subaccount(account, query.subaccount)
         if query.status == _QUEUED:
             return self._api.reply(200, {"calls": []})  # none waits here
-        if query.status == _LIVE:
-            live = await self._store.read(work.list_live_legs, account, now)
-            return self._api.reply(
-                200, {"calls": [leg.id for leg in live if _matches(query.filter, leg.is_inbound)]}
-            )
         wanted = query.filter.of_subaccount(subaccount_id)
+        if query.status == _LIVE:
+            live = await self._store.read(work.list_live_legs, account, now, wanted)
+            return self._api.reply(200, {"calls": [leg.id for leg in live]})
         page = await self._store.read(work.list_call_legs, account, wanted)
         auth_id = auth_id_of(account)
         path = f"{PREFIX}/Account/{auth_id}/Call/"
@@ -145,10 +143,6 @@ def parse_query(query: bytes, *, country: str, now: int) -> CallQuery:
         status=_parse_status(exact.get("status")),
         kept=tuple(sorted(kept.items())),
     )
-
-
-def _matches(wanted: LegFilter, is_inbound: bool) -> bool:  # noqa: FBT001  # the leg's own word
-    return wanted.is_inbound is None or wanted.is_inbound == is_inbound
 
 
 def _parse_status(text: str | None) -> str | None:

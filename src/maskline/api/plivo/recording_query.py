@@ -95,7 +95,9 @@ def _stored_for(days: Span, now: int) -> Span:
 
     return Span(
         from_=None if days.until is None else since(days.until),
-        until=None if days.from_ is None or days.from_ <= 1 else since(days.from_),  # each is for one at least
+        until=None
+        if days.from_ is None or days.from_ <= 1
+        else since(days.from_),  # each is for one at least
     )
 
 
