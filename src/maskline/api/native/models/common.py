@@ -194,7 +194,9 @@ def _check_url(text: str) -> str:
 
 
 Url = Annotated[
-    str, Field(max_length=URL_LENGTH_MAX, pattern=r"^[!-~\u00a1-\U0010fffd]+$"), AfterValidator(_check_url)
+    str,
+    Field(min_length=1, max_length=URL_LENGTH_MAX, pattern=r"^[!-~\u00a1-\U0010fffd]*$"),
+    AfterValidator(_check_url),
 ]
 """An http or https URL, without blanks; where its name leads is judged when it is used."""
 
