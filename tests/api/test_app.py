@@ -3,7 +3,7 @@ import os
 
 import httpx
 import pytest
-from tests.api.plivo.test_failures import FailingThreads
+from tests.api.plivo.test_kernel import FailingThreads
 from tests.api.service import Service
 
 from maskline.api import app as app_module

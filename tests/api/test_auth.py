@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.api.plivo.test_failures import ACCOUNT
+from tests.api.plivo.test_kernel import ACCOUNT
 
 from maskline.api.auth import MEMORY_ACCOUNTS_MAX, MEMORY_S, AccountMemory, Credentials, parse_basic
 from maskline.core.secret import Secret
