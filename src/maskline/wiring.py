@@ -52,6 +52,7 @@ from maskline.webhooks.handshake import CHECK_COUNT_MAX, check_receiver
 from maskline.webhooks.slots import SLOT_COUNT
 from maskline.webhooks.worker import DeliveryWorker
 from maskline.workflows.check_pin import forget_pin_tries
+from maskline.workflows.events import forget_followers
 from maskline.workflows.expire_masking_sessions import (
     expire_masking_sessions,
     load_next_session_end,
@@ -85,7 +86,7 @@ async def run_service(
             (deliveries.run(), "events.deliver"),
         ):
             stack.push_async_callback(cancel, spawn(work, name=name))
-        events = EventHub(threads, wake_publisher=deliveries.notify)
+        events = EventHub(threads, clock, wake_publisher=deliveries.notify)
         threads.on_commit = events.committed
         app = create_app(
             store=threads,
@@ -217,10 +218,13 @@ async def _tidy(threads: StoreThreads, clock: Clock, limits: PinLimits) -> None:
     async def forget(now: int) -> int:
         return await threads.write(forget_pin_tries, now, limits)
 
+    async def unfollow(now: int) -> int:
+        return await threads.write(forget_followers, now)
+
     async def forget_kept(now: int) -> int:
         return await threads.write(forget_answers, now)
 
-    await tidy_up(works=(UsageSampler(threads).sample, release, forget, forget_kept), clock=clock)
+    await tidy_up(works=(UsageSampler(threads).sample, unfollow, release, forget, forget_kept), clock=clock)
 
 
 async def _stop_switch(switch: Switch) -> None:

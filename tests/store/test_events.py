@@ -3,7 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.world import World, person, virtual
+from tests.world import SECOND, World, person, virtual
 
 from maskline.core.event_stream import EventFilter, EventPage
 from maskline.core.events import EventKind
@@ -13,7 +13,9 @@ from maskline.store.engine import Store, Tx
 from maskline.store.setup import open_store
 from maskline.workflows.accounts import create_subaccount
 from maskline.workflows.end_masking_session import end_masking_session
+from maskline.workflows.events import FOLLOWED_S, follow_accounts, forget_followers
 from maskline.workflows.finish_call import finish_call
+from maskline.workflows.route_call import route_call
 from maskline.workflows.take_deliveries import publish_events
 
 
@@ -126,3 +128,24 @@ def _race(store: Store) -> None:
     assert [it.event.session_id for it in late.events] == slow_ids
     assert late.events[0].event.id < seen.events[0].event.id, "it had drawn its id before"
     assert store.read(outbox.load_last_position) == late.position
+
+
+def test_followed_accounts_have_the_steps_of_their_calls_written(world: World) -> None:
+    """From when a stream is open until it was not seen for a minute."""
+    session = world.create(1, 2)
+
+    def is_reported() -> bool:
+        facts = world.store.read(route_call, session.virtual_number, person(1), world.now)
+        assert facts.session is not None
+        return facts.session.is_reported
+
+    assert not is_reported()
+    world.store.run(follow_accounts, [world.account.id], world.now)
+    assert is_reported()
+    world.now += FOLLOWED_S * SECOND - 1
+    assert world.store.run(forget_followers, world.now) == 0
+    assert is_reported()
+    world.now += 1
+    assert world.store.run(forget_followers, world.now) == 1
+    assert not is_reported()
+    assert world.store.run(forget_followers, world.now) == 0

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, false, func, select, text, true, update
 
 from maskline.core.event_stream import EVENT_LIST_LIMIT_MAX, EventFilter, EventPage, PublishedEvent
 from maskline.core.events import DomainEvent, EventKind
@@ -29,6 +29,16 @@ _SELECT_SEALED: Final = Statement(
     select(party.c.sealed).where(
         party.c.account_id == bindparam("account_id"), party.c.ref == bindparam("ref")
     )
+)
+_FOLLOW: Final = Statement(
+    update(account)
+    .where(account.c.id == bindparam("id_"))
+    .values(has_streams=true(), streams_until=bindparam("until"))
+)
+_UNFOLLOW: Final = Statement(
+    update(account)
+    .where(text("has_streams"), account.c.streams_until <= bindparam("now"))  # as its index has it
+    .values(has_streams=false())
 )
 
 
@@ -93,6 +103,17 @@ def load_newest_positions(tx: Tx, account_ids: Iterable[int]) -> dict[int, int]:
         row = tx.row(_SELECT_NEWEST, account_id=account_id)
         found[account_id] = int(row[0] or 0) if row else 0
     return found
+
+
+def mark_followed(tx: Tx, account_ids: Iterable[int], until: int) -> None:
+    """Say that streams of some accounts are open until an instant, unless it is said again."""
+    for account_id in sorted(account_ids):  # in one order, so that processes do not deadlock
+        tx.run(_FOLLOW, id_=account_id, until=until)
+
+
+def forget_followed(tx: Tx, now: int) -> int:
+    """Say of accounts whose time has come that no stream of theirs is open; return how many."""
+    return tx.run(_UNFOLLOW, now=now)
 
 
 def _event(tx: Tx, row: Row, *, has_numbers: bool) -> PublishedEvent:

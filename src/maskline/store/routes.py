@@ -43,7 +43,12 @@ CALLEE_REF: Final = case(
     (_b.role == Role.SECOND.value, _s.first_ref),
     else_=func.coalesce(_s.first_ref, _s.second_ref),
 )
-IS_REPORTED: Final = or_(_s.callback_url != "", _s.recording_callback_url != "", account.c.has_webhooks)
+IS_REPORTED: Final = or_(
+    _s.callback_url != "",
+    _s.recording_callback_url != "",
+    account.c.has_webhooks,
+    account.c.has_streams,
+)
 SESSION_COLUMNS: Final = (
     _s.id,
     _s.account_id,

@@ -54,9 +54,12 @@ account = Table(
     Column("refusal_prompt_url", URL, nullable=False, server_default=""),  # or 'built-in'
     Column("has_webhooks", Boolean, nullable=False, server_default=false()),
     Column("has_strict_pins", Boolean, nullable=False, server_default=false()),
+    Column("has_streams", Boolean, nullable=False, server_default=false()),
+    Column("streams_until", INSTANT),
     CheckConstraint("policy IN ('first_fit', 'sticky', 'spread')", name="policy"),
     CheckConstraint("cooloff_scope IN ('party', 'number')", name="cooloff_scope"),
 )
+index_while("ix_account_streams", "has_streams", account.c.streams_until)
 
 subaccount = Table(
     "subaccount",

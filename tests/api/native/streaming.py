@@ -35,7 +35,7 @@ class StreamingService(Service):
         self._stop = asyncio.Event()
         self._news = asyncio.Event()
         threads = StoreThreads(self.store)
-        self.hub = EventHub(threads, wake_publisher=self._news.set, pace=self._pace)
+        self.hub = EventHub(threads, self.clock, wake_publisher=self._news.set, pace=self._pace)
         threads.on_commit = self.hub.committed
         app = create_app(
             store=threads,

@@ -4,8 +4,16 @@ from typing import Any
 
 import pytest
 
-from maskline.api.native.event_hub import ACCOUNT_STREAMS_MAX, STREAMS_MAX, EventHub, TooManyStreamsError
+from maskline.api.native.event_hub import (
+    ACCOUNT_STREAMS_MAX,
+    FOLLOW_EVERY_US,
+    PAUSE_S,
+    STREAMS_MAX,
+    EventHub,
+    TooManyStreamsError,
+)
 from maskline.store.engine import StoreUnavailableError
+from maskline.testing.clock import ManualClock
 
 
 class Store:
@@ -15,6 +23,8 @@ class Store:
         self.positions: dict[int, int] = {}
         self.asked: list[tuple[int, ...]] = []
         self.failure: Exception | None = None
+        self.clock = ManualClock()
+        self.followed: list[list[int]] = []
 
     async def read(self, _work: object, account_ids: tuple[int, ...]) -> dict[int, int]:
         self.asked.append(account_ids)
@@ -23,13 +33,17 @@ class Store:
             raise failure
         return {id_: self.positions.get(id_, 0) for id_ in account_ids}
 
+    async def write(self, _work: object, account_ids: list[int], _now: int) -> None:
+        self.followed.append(account_ids)
+
 
 def _with_hub(work: Callable[[EventHub, Store, list[str]], Awaitable[None]]) -> None:
     async def run() -> None:
         store, woken = Store(), list[str]()
         given: Any = store
+        clock = store.clock
         await asyncio.wait_for(
-            work(EventHub(given, wake_publisher=lambda: woken.append("woken")), store, woken), 5.0
+            work(EventHub(given, clock, wake_publisher=lambda: woken.append("woken")), store, woken), 5.0
         )
 
     asyncio.run(run())
@@ -74,6 +88,26 @@ def test_only_those_with_news_are_woken() -> None:
         assert set(store.asked[-1]) == {1, 2}
         hub.close(mine)
         hub.close(other)
+
+    _with_hub(work)
+
+
+def test_followed_accounts_are_told_of_now_and_then() -> None:
+    """When their first stream opens, and again before that is forgotten."""
+
+    async def work(hub: EventHub, store: Store, _woken: list[str]) -> None:
+        streams = [hub.open(1), hub.open(1), hub.open(2)]
+        await streams[0].wait(5.0)
+        hub.committed()
+        await asyncio.sleep(2 * PAUSE_S)
+        assert store.followed == [[1, 2]]
+        store.clock.advance(us=FOLLOW_EVERY_US)
+        hub.committed()
+        while len(store.followed) < 2:  # noqa: ASYNC110  # the next look
+            await asyncio.sleep(PAUSE_S)
+        assert store.followed == [[1, 2], [1, 2]]
+        for stream in streams:
+            hub.close(stream)
 
     _with_hub(work)
 

@@ -54,7 +54,7 @@ def native_routes(
         *call_routes(CallsAPI(kernel)),
         *recording_routes(RecordingsAPI(kernel, recordings)),
         *usage_routes(UsageAPI(kernel)),
-        *event_routes(EventsAPI(kernel, events or EventHub(kernel.store))),
+        *event_routes(EventsAPI(kernel, events or EventHub(kernel.store, kernel.clock))),
     )
 
 

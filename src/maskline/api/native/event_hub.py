@@ -13,9 +13,10 @@ from typing import Final
 import structlog
 
 from maskline.api.ports import StoreThreads
+from maskline.clock import Clock
 from maskline.errors import AppError
 from maskline.tasks import spawn
-from maskline.workflows.events import read_newest_positions
+from maskline.workflows.events import follow_accounts, read_newest_positions
 
 _log = structlog.get_logger(__name__)
 
@@ -27,6 +28,8 @@ POLL_S: Final = 1.0
 """How often is looked for what other processes wrote."""
 PAUSE_S: Final = 0.02
 """Between two looks: under load one finds what dozens of commits wrote."""
+FOLLOW_EVERY_US: Final = 20_000_000
+"""How often is said that an account is followed, so that the steps of its calls are written."""
 DRAIN_S: Final = 3.0
 """How long streams may take to end; uvicorn cuts what runs 5 s after."""
 
@@ -74,6 +77,7 @@ class EventHub:
     def __init__(
         self,
         store: StoreThreads,
+        clock: Clock,
         *,
         wake_publisher: Callable[[], None] = lambda: None,
         pace: StreamPace | None = None,
@@ -81,9 +85,11 @@ class EventHub:
         """`wake_publisher` tells whoever publishes events that one may have been written."""
         self.pace = pace or StreamPace()
         self._store = store
+        self._clock = clock
         self._wake_publisher = wake_publisher
         self._streams: dict[int, set[EventStream]] = {}
         self._positions: dict[int, int] = {}
+        self._followed_at: dict[int, int] = {}
         self._news = asyncio.Event()
         self._is_draining = False
         self._looking: asyncio.Task[None] | None = None
@@ -109,6 +115,7 @@ class EventHub:
         stream = EventStream(account_id)
         self._streams.setdefault(account_id, set()).add(stream)
         self._empty.clear()
+        self._news.set()  # the first stream of an account is to be told of
         if self._looking is None:
             self._looking = spawn(self._look_forever(), name="events.look")
         return stream
@@ -122,6 +129,7 @@ class EventHub:
         if not own:
             del self._streams[stream.account_id]
             self._positions.pop(stream.account_id, None)
+            self._followed_at.pop(stream.account_id, None)
         if not self._streams:
             self._empty.set()
             if self._looking is not None:
@@ -154,6 +162,15 @@ class EventHub:
                     await self._news.wait()
 
     async def _look(self) -> None:
+        now = self._clock.now()
+        due = [
+            id_
+            for id_ in self._streams
+            if now - self._followed_at.get(id_, -FOLLOW_EVERY_US) >= FOLLOW_EVERY_US
+        ]
+        if due:
+            await self._store.write(follow_accounts, due, now)
+            self._followed_at.update(dict.fromkeys(due, now))
         found = await self._store.read(read_newest_positions, tuple(self._streams))
         for account_id, position in found.items():
             if position != self._positions.get(account_id):

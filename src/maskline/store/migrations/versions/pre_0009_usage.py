@@ -8,6 +8,7 @@ down_revision = "pre_0008"
 branch_labels = None
 depends_on = None
 
+_FOLLOWED = sa.text("has_streams")
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -32,6 +33,13 @@ def upgrade() -> None:
             "account_id", "subaccount_id", "pool_id", "sampled_at", name=op.f("pk_usage_sample")
         ),
     )
+    op.add_column(
+        "account", sa.Column("has_streams", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
+    op.add_column("account", sa.Column("streams_until", sa.BigInteger(), nullable=True))
+    op.create_index(
+        "ix_account_streams", "account", ["streams_until"], sqlite_where=_FOLLOWED, postgresql_where=_FOLLOWED
+    )
     op.add_column("outbox", sa.Column("position", sa.BigInteger(), nullable=True))
     op.execute("UPDATE outbox SET position = id WHERE published_at IS NOT NULL")
     op.execute(
@@ -41,6 +49,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_account_streams", "account")
+    op.drop_column("account", "streams_until")
+    op.drop_column("account", "has_streams")
     op.drop_index("ix_outbox_account_id_position", "outbox")
     op.drop_column("outbox", "position")
     op.execute("UPDATE meta SET value = '' WHERE name = 'publisher'")
