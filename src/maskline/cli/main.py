@@ -37,6 +37,7 @@ MODULES: Final = {
     "key": "key",
     "trunk": "trunk",
     "number": "number",
+    "pool": "pool",
     "session": "session",
     "recording": "recording",
     "usage": "usage",

@@ -52,7 +52,7 @@ def add_commands(app: App, context: Context) -> None:
             subaccount: Auth id of the only sub-account that may use them.
             area: A word of your own for where the numbers are from.
         """
-        numbers = _parse_numbers((first, *more))
+        numbers = parse_numbers((first, *more))
         if area is not None and (not area.isprintable() or len(area) > AREA_LENGTH_MAX):
             msg = f"--area: at most {AREA_LENGTH_MAX} printable characters"
             raise InputError(msg)
@@ -93,7 +93,7 @@ def add_commands(app: App, context: Context) -> None:
         Args:
             number: The number, with its plus.
         """
-        did = _parse_numbers((number,))[0]
+        did = parse_numbers((number,))[0]
         outcome = context.perform(drain_number, remote.drain_number, did, context.clock.now())
         if isinstance(outcome, NumberNotFound):
             raise _no_number(did)
@@ -112,7 +112,7 @@ def add_commands(app: App, context: Context) -> None:
             number: The number, with its plus.
             force: End its live sessions first.
         """
-        did = _parse_numbers((number,))[0]
+        did = parse_numbers((number,))[0]
         outcome = context.perform(
             remove_number, remote.remove_number, did, is_forced=force, now=context.clock.now()
         )
@@ -163,7 +163,8 @@ def _list(tx: Tx, account: str | None) -> tuple[VirtualNumber, ...]:
     return list_numbers(tx, None if account is None else find_account(tx, account).id)
 
 
-def _parse_numbers(texts: tuple[str, ...]) -> tuple[DID, ...]:
+def parse_numbers(texts: tuple[str, ...]) -> tuple[DID, ...]:
+    """Numbers with their plus, each once. Raises InputError."""
     if len(texts) > NUMBERS_MAX:
         msg = f"at most {NUMBERS_MAX} numbers at once"
         raise InputError(msg)
