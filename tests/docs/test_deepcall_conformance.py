@@ -5,6 +5,7 @@ from typing import Any, Final
 import pytest
 
 from maskline.api.deepcall.answers import HEADERS
+from maskline.api.deepcall.click_schema import describe_clicks
 from maskline.api.deepcall.errors import MESSAGES, STATUSES, Code
 from maskline.api.deepcall.kernel import DeepCallSettings
 from maskline.api.deepcall.schema import describe
@@ -43,11 +44,19 @@ def answer_fields() -> set[str]:
     return set().union(*(names_in(operation["responses"]) for operation in operations()))
 
 
+def click_names() -> set[str]:
+    """Its paths, parameters, and fields of answers."""
+    items = describe_clicks(DeepCallSettings(public_url="http://m"))
+    parameters = {it["name"] for item in items.values() for it in item["get"]["parameters"]}
+    return {*items, *parameters, "callId", "mask"}
+
+
 KNOWN: Final = {
     "Error codes": {str(int(code)) for code in Code},
     "The published answer": {*HEADERS, "ETag", "Content-Type", "Content-Length"},
     "Fields of requests": request_fields(),
     "Fields of answers": answer_fields() - {"properties"},
+    "Click to call": click_names(),
     "Settings": {name for name in Settings.model_fields if name.startswith("deepcall_")},
 }
 
