@@ -195,7 +195,7 @@ def _check_url(text: str) -> str:
 
 Url = Annotated[
     str,
-    Field(min_length=1, max_length=URL_LENGTH_MAX, pattern=r"^[!-~\u00a1-\U0010fffd]*$"),
+    Field(min_length=1, max_length=URL_LENGTH_MAX, pattern=r"^[^\x00-\x20\x7f-\xa0]*$"),
     AfterValidator(_check_url),
 ]
 """An http or https URL, without blanks; where its name leads is judged when it is used."""
