@@ -243,9 +243,7 @@ def test_lists_cover_seven_days_unless_told_otherwise(tenant: Tenant) -> None:
     assert tenant.count_sessions() == 0
     answer = tenant.request("GET", f"/Masking/Session/?created_time__gte={day}")
     assert [it["session_uuid"] for it in answer.body["response"]["objects"]] == [session_uuid]
-    early = tenant.request("GET", "/Masking/Session/?created_time__gte=2020-01-01").body["response"]
-    assert (early["meta"]["total_count"], early["objects"]) == (0, [])  # thirty days from that one
-    refused = tenant.request("GET", f"/Masking/Session/?created_time__gte=2020-01-01&created_time__lt={day}")
+    refused = tenant.request("GET", "/Masking/Session/?created_time__gte=2020-01-01")
     assert_refused(refused, 400, "Invalid parameter. created_time range should be within 30 days.")
 
 

@@ -172,8 +172,29 @@ def test_default_window_is_seven_days(tenant: Tenant) -> None:
     tenant.service.manual_clock.advance(s=8 * 86_400)
     assert objects(tenant) == []
     assert len(objects(tenant, "?end_time__gte=2020-01-01")) == 0
-    now = tenant.service.clock.now()
-    assert parse_query(b"", country="IN", now=now).filter.ended_at == Span(from_=now - 7 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("query", "span"),
+    [
+        ("", Span(from_=NOW - 7 * DAY)),
+        ("end_time__gte=2025-12-02", Span(from_=NOW - 30 * DAY)),
+        ("end_time__gte=2025-12-01", Span(from_=NOW - 31 * DAY, until=NOW - DAY)),
+        ("end_time__lt=2025-12-31", Span(from_=NOW - 31 * DAY, until=NOW - DAY)),
+        ("end_time_gte=2025-12-30&end_time_lt=2025-12-31", Span(from_=NOW - 2 * DAY, until=NOW - DAY)),
+    ],
+)
+def test_windows(query: str, span: Span) -> None:
+    """A bound on one side reaches for thirty days, to either side."""
+    assert parse_query(query.encode(), country="IN", now=NOW).filter.ended_at == span
+
+
+def test_too_wide_a_range_is_refused() -> None:
+    """Two bounds are at most thirty days apart."""
+    query = b"end_time__gte=2025-01-01&end_time__lt=2026-01-01"
+    refused = outcome(lambda data: parse_query(data, country="IN", now=NOW), query)
+    assert isinstance(refused, PlivoError)
+    assert refused.text == "Invalid parameter. end_time range should be within 30 days."
 
 
 def test_running_calls(tenant: Tenant) -> None:

@@ -73,15 +73,10 @@ def test_an_expiry_bound_lifts_the_default_window() -> None:
 
 
 def test_the_widest_window_is_thirty_days() -> None:
-    """One bound reaches for thirty days; between two there may be thirty, and a microsecond more is refused."""
-    since = "created_time__gte=2025-12-02"
-    assert filtered(since).created_at == Span(from_=NOW - 30 * DAY)
-    assert filtered("created_time__gte=2025-12-01").created_at == Span(from_=NOW - 31 * DAY, until=NOW - DAY)
-    assert filtered(f"{since}&created_time__lt=2026-01-01").created_at == Span(
-        from_=NOW - 30 * DAY, until=NOW
-    )
+    """Thirty days are listed, a microsecond more is refused."""
+    assert filtered("created_time__gte=2025-12-02").created_at.from_ == NOW - 30 * DAY
     text = "Invalid parameter. created_time range should be within 30 days."
-    assert refusal("created_time__gte=2025-12-01+23:59:59.999999&created_time__lt=2026-01-01") == text
+    assert refusal("created_time__gte=2025-12-01+23:59:59.999999") == text
     assert refusal("created_time__gte=2025-01-01&created_time__lt=2025-02-01") == text
 
 

@@ -131,7 +131,7 @@ def parse_query(query: bytes, *, country: str, now: int) -> CallQuery:
             from_number=_parse_number("from_number", exact, country),
             to_number=_parse_number("to_number", exact, country),
             parent_leg=_parse_parent(exact),
-            ended_at=listing.apply_window("end_time", spans.get("end_time"), now),
+            ended_at=_apply_window(spans.get("end_time"), now),
             duration_s=spans.get("bill_duration", Span()),
             reasons=_parse_reasons(exact),
             limit=listing.parse_limit(exact),
@@ -143,6 +143,17 @@ def parse_query(query: bytes, *, country: str, now: int) -> CallQuery:
         status=_parse_status(exact.get("status")),
         kept=tuple(sorted(kept.items())),
     )
+
+
+def _apply_window(span: Span | None, now: int) -> Span:
+    """As in other lists, but a lower bound alone reaches for thirty days instead of to the present.
+
+    Source: Plivo voice API, retrieve all calls.
+    """
+    if span is not None and span.from_ is not None and span.until is None:
+        furthest = span.from_ + listing.WINDOW_US_MAX
+        return span if now <= furthest else Span(from_=span.from_, until=furthest)
+    return listing.apply_window("end_time", span, now)
 
 
 def _parse_status(text: str | None) -> str | None:

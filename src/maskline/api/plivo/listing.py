@@ -150,16 +150,15 @@ def apply_window(name: str, span: Span | None, now: int) -> Span:
 
 
 def _bound(name: str, span: Span | None, now: int) -> Span:
-    """A bound on one side reaches for thirty days from there; two that are further apart are refused."""
+    """An upper bound alone reaches back for thirty days; what is wider than that is refused."""
     if span is None:
         return Span()
-    match span.from_, span.until:
-        case None, int(until):
-            return Span(from_=until - WINDOW_US_MAX, until=until)
-        case int(start), None if now - start > WINDOW_US_MAX:
-            return Span(from_=start, until=start + WINDOW_US_MAX)
-        case int(start), int(until) if until - start > WINDOW_US_MAX:
-            raise errors.PlivoError(400, f"Invalid parameter. {name} range should be within 30 days.")
+    until = span.until
+    if span.from_ is None:
+        assert until is not None, "a parameter bounds at least one side"
+        return Span(from_=until - WINDOW_US_MAX, until=until)
+    if (now if until is None else until) - span.from_ > WINDOW_US_MAX:
+        raise errors.PlivoError(400, f"Invalid parameter. {name} range should be within 30 days.")
     return span
 
 
