@@ -2,7 +2,7 @@ import ast
 import re
 from http import HTTPStatus
 
-from tests.tidy.tree import SOURCE, modules
+from tests.tidy.tree import ROOT, SOURCE, modules
 
 from maskline.api.native.errors import PROBLEMS, FieldError, NativeError, refuse_field
 from maskline.core.access import Denial
@@ -58,3 +58,10 @@ def test_a_problem_points_at_what_is_wrong() -> None:
     assert error.body()["errors"] == [
         {"pointer": "/pool", "code": "unknown", "detail": "There is no such pool."}
     ]
+
+
+def test_every_problem_is_documented() -> None:
+    """With its status, and what it means."""
+    text = (ROOT / "docs" / "api" / "problems.md").read_text()
+    for code, problem in PROBLEMS.items():
+        assert f"| `{code}` | {problem.status} | {problem.title}. |" in text
