@@ -1,4 +1,4 @@
-"""`python -m bench [calls] [http] [media] [recordings] [webhooks]`: run, print, write var/bench/*.json."""
+"""`python -m bench [part ...]`: run the parts named or all, print, write var/bench/*.json."""
 
 import json
 import platform
@@ -12,6 +12,7 @@ from bench.calls import bench_calls
 from bench.http import bench_http
 from bench.media import bench_media
 from bench.recordings import bench_recordings
+from bench.size import bench_size_postgresql, bench_size_sqlite
 from bench.webhooks import bench_webhooks
 
 BENCHES: dict[str, Callable[[], dict[str, Any]]] = {
@@ -19,6 +20,8 @@ BENCHES: dict[str, Callable[[], dict[str, Any]]] = {
     "http": bench_http,
     "media": bench_media,
     "recordings": bench_recordings,
+    "size-postgresql": bench_size_postgresql,
+    "size-sqlite": bench_size_sqlite,
     "webhooks": bench_webhooks,
 }
 OUT = Path("var/bench")

@@ -322,9 +322,9 @@ def bench_postgresql(directory: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def pinned_cluster() -> Iterator[PostgreSQLCluster]:
+def pinned_cluster(settings: str = "") -> Iterator[PostgreSQLCluster]:
     """A durable cluster on the core of the clients; processes it starts later stay there too."""
-    with PostgreSQLCluster(is_durable=True, settings=FRESH_STATISTICS) as cluster:
+    with PostgreSQLCluster(is_durable=True, settings=f"{FRESH_STATISTICS} {settings}") as cluster:
         for pid in (cluster.pid, *children_of(cluster.pid)):
             pin(pid, OTHER_CORE)
         yield cluster
