@@ -14,6 +14,7 @@ from maskline.core.delivery import (
     Dialect,
     EndpointCheck,
     EndpointCreated,
+    EndpointUnconfirmed,
     EndpointURLRefused,
     NewEndpoint,
     TooManyEndpoints,
@@ -66,11 +67,17 @@ def add_commands(app: App, context: Context) -> None:
             dialect=Dialect(format),
         )
         if new.dialect is Dialect.DEEPCALL:
-            context.run(_check_account, account)
-            _check_receiver(context, new)
+            _check_reports(new)
+            if (
+                context.remote is None
+            ):  # else the service elsewhere asks: it is the one that will be heard there
+                context.run(_check_account, account)
+                _check_receiver(context, new)
         match context.perform(_add, remote.add_webhook, account, new, context.clock.now()):
             case EndpointURLRefused(reason=reason):
                 raise InputError(_WRONG_URL.format(reason))
+            case EndpointUnconfirmed(found=answer):
+                raise RefusedError(_UNCONFIRMED[answer])
             case TooManyEndpoints():
                 raise RefusedError(f"the account has {ENDPOINT_COUNT_MAX} webhooks already")
             case EndpointCreated(endpoint=endpoint, secret=secret):
@@ -112,23 +119,25 @@ def _check_event(name: str) -> EventKind:
         raise InputError(f"--event: expected one of {known}") from None
 
 
-def _check_receiver(context: Context, new: NewEndpoint) -> None:
-    """Ask a receiver of reports whether it is one. Raises InputError, RefusedError."""
-    from maskline.outbound.client import OutboundClient  # noqa: PLC0415  # only this command makes requests
-    from maskline.webhooks.handshake import check_receiver  # noqa: PLC0415
-
+def _check_reports(new: NewEndpoint) -> None:
     if new.kinds:
         raise InputError("--event: reports are of calls, there is nothing to choose")
     if (reason := work.judge_url(new.url)) is not None:
         raise InputError(_WRONG_URL.format(reason))
 
+
+def _check_receiver(context: Context, new: NewEndpoint) -> None:
+    """Ask a receiver of reports whether it is one. Raises RefusedError."""
+    from maskline.outbound.client import OutboundClient  # noqa: PLC0415  # only this command makes requests
+    from maskline.webhooks.handshake import check_receiver  # noqa: PLC0415
+
     async def check() -> EndpointCheck:
         async with OutboundClient(allowed_networks=context.settings.outbound_allowed_networks) as client:
             return await check_receiver(client, new.url)
 
-    found = asyncio.run(check())
-    if found is not EndpointCheck.CONFIRMED:
-        raise RefusedError(_UNCONFIRMED[found])
+    answer = asyncio.run(check())
+    if answer is not EndpointCheck.CONFIRMED:
+        raise RefusedError(_UNCONFIRMED[answer])
 
 
 def _check_account(tx: Tx, account: str) -> None:
@@ -137,7 +146,7 @@ def _check_account(tx: Tx, account: str) -> None:
 
 def _add(
     tx: Tx, account: str, new: NewEndpoint, now: int
-) -> EndpointCreated | EndpointURLRefused | TooManyEndpoints:
+) -> EndpointCreated | EndpointURLRefused | EndpointUnconfirmed | TooManyEndpoints:
     return work.create_endpoint(tx, find_account(tx, account).id, new, now)
 
 

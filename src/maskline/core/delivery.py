@@ -285,6 +285,13 @@ class EndpointCheck(StrEnum):
     """The word is not in the first kilobytes of its answer."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointUnconfirmed:
+    """The receiver of reports did not confirm that it is one; `found` says why."""
+
+    found: EndpointCheck
+
+
 def choose_receivers(
     event: DomainEvent, callbacks: Callbacks, endpoints: Collection[WebhookEndpoint]
 ) -> tuple[Receiver, ...]:

@@ -11,8 +11,11 @@ from maskline.core.delivery import (
     DeliveryNotFound,
     DeliveryState,
     DeliveryUnfinished,
+    Dialect,
+    EndpointCheck,
     EndpointCreated,
     EndpointUnavailable,
+    EndpointUnconfirmed,
     EndpointURLRefused,
     NewEndpoint,
     TooManyEndpoints,
@@ -29,18 +32,23 @@ if TYPE_CHECKING:
 
 def add_webhook(
     client: "Client", account: str, new: NewEndpoint, now: int
-) -> EndpointCreated | EndpointURLRefused | TooManyEndpoints:
-    """Make a webhook."""
+) -> EndpointCreated | EndpointURLRefused | EndpointUnconfirmed | TooManyEndpoints:
+    """Make a webhook; the service elsewhere asks its receiver, where that is to confirm."""
     from maskline.client import ProblemError  # noqa: PLC0415  # slow to load; most commands are local
 
     try:
         made = act_for(client, account).webhooks.create(
-            url=new.url, events=sorted(new.kinds), include_numbers=new.sends_numbers
+            url=new.url,
+            events=sorted(new.kinds),
+            include_numbers=new.sends_numbers,
+            format="deepcall" if new.dialect is Dialect.DEEPCALL else "native",
         )
     except ProblemError as error:
         match error.code:
             case "url-refused":
                 return EndpointURLRefused(reason=error.detail)
+            case "webhook-unconfirmed":
+                return EndpointUnconfirmed(found=EndpointCheck(error.detail))
             case "too-many-webhooks":
                 return TooManyEndpoints()
             case _:
@@ -121,6 +129,7 @@ def _endpoint(view: "Webhook") -> WebhookEndpoint:
         sends_numbers=view.include_numbers,
         created_at=from_datetime(view.created_at),
         disabled_at=optional_micros(view.disabled_at),
+        dialect=Dialect(view.format),
     )
 
 
