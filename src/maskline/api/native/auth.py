@@ -37,6 +37,7 @@ class Authenticator:
         self._clock = clock
         self._accounts = AccountMemory()
         self._keys = CredentialMemory[OpenedKey]()
+        self._named = CredentialMemory[Account]()
         self._touched: OrderedDict[str, float] = OrderedDict()
 
     async def authenticate(self, request: Request) -> Caller:
@@ -97,12 +98,22 @@ class Authenticator:
         own = caller.account
         if own is not None and wanted == owner_of(own):
             return caller
-        account = await self._store.read(load_account_of, wanted) if _AUTH_ID.fullmatch(wanted) else None
+        account = await self._load_named(wanted)
         if own is not None and (account is None or account.id != own.id or own.subaccount is not None):
             raise NativeError("not-permitted")
         if account is None:
             raise NativeError("account-unknown")
         return replace(caller, account=account)
+
+    async def _load_named(self, auth_id: str) -> Account | None:
+        """The account that a header names; it is asked for with each request of those who act for others."""
+        known = Credentials(user=auth_id, token=Secret(""))
+        account = self._named.find(known)
+        if account is None and _AUTH_ID.fullmatch(auth_id):
+            account = await self._store.read(load_account_of, auth_id)
+            if account is not None:
+                self._named.remember(known, account)
+        return account
 
 
 def parse_bearer(header: str | None) -> Secret | None:
