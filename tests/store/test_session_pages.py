@@ -1,10 +1,15 @@
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
+from tests.store.plans import plan_of, scans
 from tests.world import SECOND, World, person
 
 from maskline.core.listing import PAGE_LIMIT_MAX, ListedSessions, PageKey, SessionListFilter
 from maskline.core.masking import SessionStatus, Span
 from maskline.store import session_pages
+from maskline.store.setup import open_store
+from maskline.store.statement import Database
 from maskline.workflows.end_masking_session import end_masking_session
 from maskline.workflows.finish_call import finish_call
 
@@ -70,3 +75,29 @@ def test_sessions_come_without_interactions(world: World) -> None:
     world.store.run(end_masking_session, world.account, session.id, world.now + 20 * SECOND)
     [listed] = _list(world).sessions
     assert (listed.interactions, listed.total_leg_count) == ((), 2)
+
+
+@pytest.mark.parametrize(
+    ("names", "index"),
+    [
+        (set(), "ix_masking_session_listing"),
+        ({"before_at"}, "ix_masking_session_listing"),
+        ({"first_ref"}, "ix_masking_session_account_id_first_ref"),
+        ({"second_ref", "before_at"}, "ix_masking_session_account_id_second_ref"),
+        ({"number"}, "ix_masking_session_virtual_number_id"),
+        ({"reference"}, "ix_masking_session_reference"),
+    ],
+)
+def test_pages_are_found_by_their_filters(
+    sqlite_url: str, key_path: Path, names: set[str], index: str
+) -> None:
+    """SQLite, which knows nothing of the rows, uses the index that leaves fewest of them."""
+    statement = session_pages.page_statement(frozenset(names))
+    params = dict.fromkeys(statement.compiled(Database.SQLITE).parameters, 1)
+    store = open_store(sqlite_url, key_path)
+    try:
+        plan = store.read(plan_of, statement, params)
+    finally:
+        store.close()
+    assert index in plan
+    assert scans(Database.SQLITE, plan) in ([], ["SCAN page"])

@@ -15,6 +15,7 @@ from .engine import Row, Tx
 from .routes import read_party
 from .schema import call_record, live_call, masking_session, party, virtual_number
 from .schema_recordings import recording
+from .session_pages import unindexed
 from .statement import Statement
 
 _c: Final = call_record.c
@@ -133,10 +134,14 @@ def load_call(
 @lru_cache(maxsize=128)  # combinations of filters in use
 def _statement(names: frozenset[str], *, is_live: bool) -> Statement:
     table, known = (_l, _RUNNING_CONDITIONS) if is_live else (_c, _FINISHED_CONDITIONS)
+    # A session has few calls: they are found by it and sorted, not looked for among all of the account.
+    is_few = "session_id" in names
+    account_id = unindexed(table.account_id) if is_few else table.account_id
+    order = unindexed(table.started_at) if is_few else table.started_at
     return Statement(
         (_RUNNING if is_live else _FINISHED)
-        .where(table.account_id == bindparam("account_id"), *(known[name] for name in sorted(names)))
-        .order_by(table.started_at.desc(), table.call_id.desc())
+        .where(account_id == bindparam("account_id"), *(known[name] for name in sorted(names)))
+        .order_by(order.desc(), table.call_id.desc())
         .limit(bindparam("limit_"))
     )
 

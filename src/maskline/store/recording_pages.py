@@ -12,6 +12,7 @@ from .recording_lists import IS_THERE
 from .recording_rows import COLUMNS, read_recording
 from .schema import masking_session
 from .schema_recordings import recording
+from .session_pages import unindexed
 from .statement import Statement
 
 _r: Final = recording.c
@@ -50,14 +51,18 @@ def load_listed_recordings(tx: Tx, wanted: RecordingListFilter, now: int) -> Lis
 
 @lru_cache(maxsize=64)  # combinations of filters in use
 def _statement(names: frozenset[str]) -> Statement:
+    # A session or call has few recordings: they are found by it and sorted, not looked for among all of the account.
+    is_few = bool(names & {"session_id", "call_id"})
+    account_id = unindexed(_r.account_id) if is_few else _r.account_id
+    order = unindexed(_r.completed_at) if is_few else _r.completed_at
     return Statement(
         select(*COLUMNS)
         .join_from(recording, masking_session, masking_session.c.id == _r.session_id)
         .where(
-            _r.account_id == bindparam("account_id"),
+            account_id == bindparam("account_id"),
             IS_THERE,
             *(_CONDITIONS[name] for name in sorted(names)),
         )
-        .order_by(_r.completed_at.desc(), _r.id.desc())
+        .order_by(order.desc(), _r.id.desc())
         .limit(bindparam("limit_"))
     )
