@@ -28,6 +28,7 @@ CALLS: Final[Mapping[str, Callable[[AsyncClient], Awaitable[object]]]] = {
     "list_subaccounts": lambda it: it.subaccounts.list().page(),
     "create_subaccount": lambda it: it.subaccounts.create(name="north"),
     "get_subaccount": lambda it: it.subaccounts.get("SA1"),
+    "rotate_subaccount_token": lambda it: it.subaccounts.rotate_token("SA1"),
     "list_keys": lambda it: it.keys.list().page(),
     "create_key": lambda it: it.keys.create(name="crm", permissions=[Permission.ALL]),
     "get_key": lambda it: it.keys.get("key_1"),
@@ -61,15 +62,15 @@ CALLS: Final[Mapping[str, Callable[[AsyncClient], Awaitable[object]]]] = {
     "delete_recording": lambda it: it.recordings.delete("r1"),
     "get_recording_audio": lambda it: it.recordings.save("r1", io.BytesIO()),
     "link_recording": lambda it: it.recordings.link("r1", expires_in_s=60),
-    "list_usage": lambda it: it.usage.list().page(),
-    "list_usage_history": lambda it: it.usage.history().page(),
+    "show_usage": lambda it: it.usage.list().page(),
+    "show_usage_history": lambda it: it.usage.history().page(),
     "list_webhooks": lambda it: it.webhooks.list().page(),
     "create_webhook": lambda it: it.webhooks.create(url="https://x.test"),
     "delete_webhook": lambda it: it.webhooks.delete("wh_1"),
     "list_deliveries": lambda it: it.deliveries.list().page(),
     "get_delivery": lambda it: it.deliveries.get("d1"),
     "replay_delivery": lambda it: it.deliveries.replay("d1"),
-    "list_events": lambda it: it.events.list(kinds=[EventKind.CALL_FINISHED]).page(),
+    "read_events": lambda it: it.events.list(kinds=[EventKind.CALL_FINISHED]).page(),
 }
 
 

@@ -76,6 +76,12 @@ class AsyncSubaccounts(AsyncResource):
         """One sub-account."""
         return await self._transport.get(build_path("subaccounts", auth_id), SubaccountView)
 
+    async def rotate_token(self, auth_id: str) -> SubaccountWithToken:
+        """Give a sub-account another token, which is shown this once."""
+        return await self._transport.post(
+            build_path("subaccounts", auth_id, "rotate-token"), SubaccountWithToken
+        )
+
 
 class AsyncKeys(AsyncResource):
     """API keys: the operator's, or those of the account that the client acts for."""

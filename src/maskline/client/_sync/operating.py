@@ -77,6 +77,10 @@ class Subaccounts(Resource):
         """One sub-account."""
         return self._transport.get(build_path("subaccounts", auth_id), SubaccountView)
 
+    def rotate_token(self, auth_id: str) -> SubaccountWithToken:
+        """Give a sub-account another token, which is shown this once."""
+        return self._transport.post(build_path("subaccounts", auth_id, "rotate-token"), SubaccountWithToken)
+
 
 class Keys(Resource):
     """API keys: the operator's, or those of the account that the client acts for."""
