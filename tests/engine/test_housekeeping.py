@@ -58,10 +58,14 @@ class FakeSwitch:
     live_count: int = 0
     room_count: int = 0
     revoked: list[str] = field(default_factory=list)
+    moved: list[tuple[str, int]] = field(default_factory=list)
     placed: list[CallOrder] = field(default_factory=list)
 
     def revoke(self, session_id: str) -> None:
         self.revoked.append(session_id)
+
+    def move_window(self, session_id: str, ends_at: int) -> None:
+        self.moved.append((session_id, ends_at))
 
     def place(self, orders: Sequence[CallOrder]) -> None:
         self.placed += orders
@@ -87,9 +91,9 @@ class FakeStore:
         self._note("trunks")
         return self.trunks
 
-    async def revoked(self, session_ids: Sequence[str], now: int) -> tuple[str, ...]:
-        self._note("revoked")
-        return tuple(each for each in session_ids if each in self.ended)
+    async def windows(self, session_ids: Sequence[str], now: int) -> dict[str, int | None]:
+        self._note("windows")
+        return {each: None if each in self.ended else now + 1 for each in session_ids}
 
     async def renew_leases(self, until: int, now: int) -> None:
         self._note("leases")
@@ -185,14 +189,16 @@ async def test_trunks_are_watched() -> None:
 
 
 async def test_sessions_of_calls_in_setup_are_looked_at() -> None:
-    """Those that are over are revoked; without such calls the database is left alone."""
+    """Those that are over are revoked, others told of their end; without such calls the database is left alone."""
     scene = Scene()
     await scene.work.see_revocations()
-    assert scene.store.asked["revoked"] == 0
+    assert scene.store.asked["windows"] == 0
     scene.switch.sessions_in_setup = ("s1", "s2", "s3")
     scene.store.ended = frozenset({"s2", "s9"})
     await scene.work.see_revocations()
     assert scene.switch.revoked == ["s2"]
+    ends_at = scene.clock.now() + 1
+    assert scene.switch.moved == [("s1", ends_at), ("s3", ends_at)]
 
 
 async def test_leases_are_renewed_while_calls_live() -> None:

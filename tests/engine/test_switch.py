@@ -9,7 +9,7 @@ import pytest
 
 from maskline.core.call.commands import Command
 from maskline.core.call.state import Phase
-from maskline.core.masking import NewMaskingSession
+from maskline.core.masking import NewMaskingSession, SessionChanges
 from maskline.core.termination import Reason
 from maskline.engine.call import Call
 from maskline.engine.switch import TELL
@@ -18,6 +18,7 @@ from maskline.sip import events as sip
 from maskline.sip.events import LegID
 from maskline.store.engine import Store, StoreUnavailableError
 from maskline.testing.virtual_switch import VirtualSwitch
+from maskline.workflows.update_masking_session import update_masking_session
 from tests.engine.virtual_world import (
     ASHA,
     BILAL,
@@ -209,6 +210,30 @@ def test_session_end_cancels_a_ringing_call_and_spares_a_bridged_one(store: Stor
     world.bilal.on_invite = never_answer
     world.at(50.0, world.asha.dial)
     world.run(59.9)
+    assert not world.asha.seen(sip.Failed)
+    world.run(0.2)
+    assert [event.status for event in world.asha.events if isinstance(event, sip.Failed)] == [480]
+    world.run(LONG_S)
+    assert reasons(store) == [Reason.SESSION_ENDED]
+
+
+@pytest.mark.parametrize(("expires_in_s", "end_s"), [(60, 115.0), (5, 60.0)])
+def test_call_in_setup_follows_its_session_s_end(store: Store, expires_in_s: int, end_s: float) -> None:
+    """A session that is prolonged or cut while B rings cancels the call at its new end, once housekeeping sees it."""
+    account = prepare(store)
+    session = NewMaskingSession(first=ASHA.number, second=BILAL.number, expires_in_s=60, ring_timeout_s=120)
+    world = World(store, account, session=session)
+    world.bilal.on_invite = never_answer
+    changes = SessionChanges(expires_in_s=expires_in_s)
+    world.at(50.0, world.asha.dial)
+    world.at(
+        55.0,
+        lambda: store.run(
+            update_masking_session, account, world.session.id, changes, world.node.runner.now_us()
+        ),
+    )
+    world.at(55.5, world.node.see_revocations)
+    world.run(end_s - 0.1)
     assert not world.asha.seen(sip.Failed)
     world.run(0.2)
     assert [event.status for event in world.asha.events if isinstance(event, sip.Failed)] == [480]

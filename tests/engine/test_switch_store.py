@@ -97,7 +97,8 @@ async def test_a_deletion_is_seen(world: World, switch_store: WorkflowStore) -> 
     assert await switch_store.is_session_open(session.id, world.now)
     world.store.run(end_masking_session, world.account, session.id, world.now)
     assert not await switch_store.is_session_open(session.id, world.now)
-    assert await switch_store.revoked([session.id, other.id], world.now) == (session.id,)
+    windows = await switch_store.windows([session.id, other.id], world.now)
+    assert windows == {session.id: None, other.id: other.ends_at}
     assert await _claim(switch_store, _plan(session, world), world.now + LEASE, world.now) == SessionEnded()
 
 

@@ -75,11 +75,15 @@ class Housekeeping:
             self._watch.tick()
 
     async def see_revocations(self) -> None:
-        """Cancel calls in set-up whose session is over."""
+        """Cancel calls in set-up whose session is over; tell others when their session's end has moved."""
         waiting = self._switch.sessions_in_setup
         if waiting:
-            for session_id in await self._store.revoked(waiting, self._clock.now_us()):
-                self._switch.revoke(session_id)
+            windows = await self._store.windows(waiting, self._clock.now_us())
+            for session_id, ends_at in windows.items():
+                if ends_at is None:
+                    self._switch.revoke(session_id)
+                else:
+                    self._switch.move_window(session_id, ends_at)
 
     async def place_orders(self) -> None:
         """Begin the calls that the service owes, unless there is no room: then another switch may, or a later round."""

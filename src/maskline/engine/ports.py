@@ -1,6 +1,6 @@
 """What the switch needs of the world, so that a test can give it a virtual one."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from maskline.core.call.state import CallPlan
@@ -102,8 +102,8 @@ class SwitchStore(Protocol):
     async def renew_leases(self, until: int, now: int) -> None:
         """Keep this switch's sessions claimed."""
 
-    async def revoked(self, session_ids: Sequence[str], now: int) -> tuple[str, ...]:
-        """Which of these sessions are over."""
+    async def windows(self, session_ids: Sequence[str], now: int) -> Mapping[str, int | None]:
+        """Until when these sessions stand (µs UTC); None for one that is over."""
 
 
 class PromptSource(Protocol):

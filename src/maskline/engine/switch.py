@@ -150,6 +150,13 @@ class Switch:
                 call.feed(on.SessionRevoked())
         self.pump()
 
+    def move_window(self, session_id: str, ends_at: int) -> None:
+        """A session stands until `ends_at` (µs UTC): its calls that are not bridged yet have until then."""
+        for call in tuple(self.calls.values()):
+            if call.session_id == session_id and call.state.window_ends_at != ends_at:
+                call.feed(on.WindowMoved(ends_at))
+        self.pump()
+
     def drain(self) -> None:
         """Take no new calls; those that run go on."""
         self._is_draining = True

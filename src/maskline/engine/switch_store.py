@@ -1,6 +1,6 @@
 """The switch's database: workflows on the store's threads."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -17,6 +17,7 @@ from maskline.workflows.check_pin import check_pin
 from maskline.workflows.claim_call import claim_call
 from maskline.workflows.finish_call import finish_call
 from maskline.workflows.load_ended_sessions import load_ended_sessions
+from maskline.workflows.load_session_windows import load_session_windows
 from maskline.workflows.orphan_calls import end_lost_calls, finish_orphan_call, load_orphan_calls
 from maskline.workflows.record_refused_call import record_refused_call
 from maskline.workflows.recordings import fail_recording, note_recording_codecs, start_recording
@@ -151,6 +152,6 @@ class WorkflowStore:
         """Keep this switch's sessions claimed."""
         await self._threads.write_within(PATIENCE_S, renew_leases, self._switch_id, until, now)
 
-    async def revoked(self, session_ids: Sequence[str], now: int) -> tuple[str, ...]:
-        """Which of these sessions are over."""
-        return await self._threads.read(load_ended_sessions, tuple(session_ids), now)
+    async def windows(self, session_ids: Sequence[str], now: int) -> Mapping[str, int | None]:
+        """Until when these sessions stand (µs UTC); None for one that is over."""
+        return await self._threads.read(load_session_windows, tuple(session_ids), now)

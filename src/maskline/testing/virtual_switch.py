@@ -230,9 +230,12 @@ class VirtualSwitch:
     def see_revocations(self) -> None:
         """Look at the sessions of calls in set-up, as housekeeping does twice a second."""
         waiting = self.switch.sessions_in_setup
-        ended = _drive(self.store.revoked(waiting, self.runner.now_us())) if waiting else ()
-        for session_id in ended:
-            self.switch.revoke(session_id)
+        windows = _drive(self.store.windows(waiting, self.runner.now_us())) if waiting else {}
+        for session_id, ends_at in windows.items():
+            if ends_at is None:
+                self.switch.revoke(session_id)
+            else:
+                self.switch.move_window(session_id, ends_at)
 
     def keep_leases(self) -> None:
         """Keep the sessions of running calls claimed, as housekeeping does every ten seconds."""

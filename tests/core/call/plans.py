@@ -120,6 +120,8 @@ EVENTS: tuple[on.Event, ...] = (
     on.MediaTimedOut(),
     on.MediaLost(),
     on.SessionRevoked(),
+    on.WindowMoved(CONNECT.ends_at + 60_000_000),
+    on.WindowMoved(CONNECT.ends_at - 60_000_000),
     on.SwitchStopping(),
     on.Broken(),
     *(on.LegReleased(side) for side in Side),

@@ -220,6 +220,13 @@ class SessionRevoked:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowMoved:
+    """The masking session ends at another instant than was read before: it was prolonged, or cut."""
+
+    window_ends_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class SwitchStopping:
     """The switch goes down and takes its calls along."""
 
@@ -259,6 +266,7 @@ Event = (
     | MediaTimedOut
     | MediaLost
     | SessionRevoked
+    | WindowMoved
     | SwitchStopping
     | Broken
     | LegReleased

@@ -163,6 +163,14 @@ def _session_revoked(state: CallState, _event: on.SessionRevoked, now: int) -> S
     return end_for(state, now, Reason.SESSION_ENDED)
 
 
+def _window_moved(state: CallState, event: on.WindowMoved, _now: int) -> Step:
+    """The call may be set up until the session's new end; one that belongs to no session yet has none."""
+    if state.window_ends_at in (0, event.window_ends_at):
+        return state, ()
+    moved = state._replace(window_ends_at=event.window_ends_at)
+    return moved, (do.ArmTimer(Timer.WINDOW, event.window_ends_at),)
+
+
 def _switch_stopping(state: CallState, _event: on.SwitchStopping, now: int) -> Step:
     return end_for(state, now, Reason.SWITCH_RESTARTED)
 
@@ -182,6 +190,7 @@ _ALWAYS: Mapping[type, Handler] = {
     on.LegEnded: leg_ended,
     on.TimerFired: _timer_fired,
     on.SessionRevoked: _session_revoked,
+    on.WindowMoved: _window_moved,
     on.SwitchStopping: _switch_stopping,
     on.Broken: _broken,
     on.LegReleased: released,
@@ -251,7 +260,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         on.PromptFailed: callee_not_greeted,
     },
     Phase.JOINING: {**_WITH_LEG_B, on.BridgePrepared: bridge_prepared, on.BridgeRefused: bridge_refused},
-    Phase.BRIDGED: {**_WITH_LEG_B, on.SessionRevoked: _ignore},
+    Phase.BRIDGED: {**_WITH_LEG_B, on.SessionRevoked: _ignore, on.WindowMoved: _ignore},
     Phase.ENDED: {
         **dict.fromkeys(
             (
@@ -277,6 +286,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
                 on.MediaTimedOut,
                 on.MediaLost,
                 on.SessionRevoked,
+                on.WindowMoved,
                 on.SwitchStopping,
                 on.Broken,
             ),
