@@ -31,7 +31,7 @@ async def wait_for_row(database: Path, query: str, timeout_s: float) -> None:
 async def test_what_the_clock_has_ended_is_told_and_tidied_up(tmp_path: Path) -> None:
     """A session that nobody touches: its end is told within a second, its bindings are released a little later.
 
-    So are tries of PINs that count no more.
+    So are tries of PINs that count no more, and answers kept for a day.
     """
     clock = ManualClock()
     settings = load_settings(
@@ -51,6 +51,11 @@ async def test_what_the_clock_has_ended_is_told_and_tidied_up(tmp_path: Path) ->
                 "INSERT INTO pin_try (virtual_number_id, subject, opened_at, wrong_count) VALUES (1, 'x', ?, 1)",
                 (clock.now(),),
             )
+            connection.execute(
+                "INSERT INTO idempotency_key (owner, key_hash, request_hash, answer_sealed, created_at) "
+                "VALUES ('operator', 'x', 'x', x'00', ?)",
+                (clock.now() - 86_400_000_000,),
+            )
         clock.advance(s=3600)
         await wait_for_row(
             database, "SELECT 1 FROM outbox WHERE kind = 'session.expired'", 1 + BUSY_MACHINE_S
@@ -58,3 +63,4 @@ async def test_what_the_clock_has_ended_is_told_and_tidied_up(tmp_path: Path) ->
         wait_s = TIDY_EVERY_S + BUSY_MACHINE_S
         await wait_for_row(database, "SELECT 1 FROM binding WHERE released_at IS NOT NULL", wait_s)
         await wait_for_row(database, "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM pin_try)", wait_s)
+        await wait_for_row(database, "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM idempotency_key)", wait_s)

@@ -39,7 +39,7 @@ def test_an_account_is_made_with_its_token(service: Service) -> None:
 
 def test_an_account_may_bring_its_credentials(service: Service) -> None:
     """Whoever moves here keeps them."""
-    operator, auth_id = holder(service), f"MA{next(_SERIAL):018}"
+    operator, auth_id = holder(service), f"MAbrought{next(_SERIAL):011}"
     given = {"name": f"{service.port} {_name()}", "auth_id": auth_id, "auth_token": "t" * 40}
     assert operator.ask("POST", "/accounts", given).body["auth_token"] == "t" * 40
     assert _show(service, auth_id, "t" * 40) == 200
