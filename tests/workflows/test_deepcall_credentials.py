@@ -1,12 +1,14 @@
 """What opens an account to DeepCall clients, on both databases."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.world import NOW, SECOND, World, peek
 
 from maskline.core.deepcall import SSID_COUNT_MAX, DeepCallCredentials, NewSsid, TooManySsids
 from maskline.core.inventory import Account, NewAccount
+from maskline.workflows import deepcall_credentials
 from maskline.workflows.accounts import create_account
 from maskline.workflows.deepcall_credentials import (
     authenticate_ssid,
@@ -156,3 +158,20 @@ def test_nothing_in_the_database_opens_anything(world: World) -> None:
     assert len(found) == 2
     assert token not in text
     assert ssid not in text
+
+
+def test_a_user_id_that_is_taken_is_drawn_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So chance costs a moment, not an error."""
+    other = world.store.run(create_account, NewAccount(name="Other"), NOW)
+    assert isinstance(other, Account)
+    taken = world.store.run(ensure_credentials, other, NOW).user.user_id
+    drawn = iter([taken, taken, "77777777"])
+    monkeypatch.setattr(deepcall_credentials, "_draw_user_id", lambda _tx: next(drawn))
+    assert world.store.run(ensure_credentials, world.account, NOW).user.user_id == "77777777"
+
+
+def test_many_at_one_moment_get_the_same_credentials(world: World) -> None:
+    """The first makes them."""
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: world.store.run(ensure_credentials, world.account, NOW), range(4)))
+    assert len({it.user.token for it in made}) == 1

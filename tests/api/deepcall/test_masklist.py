@@ -236,3 +236,10 @@ def test_people_of_other_accounts_are_not_listed(deepcall: DeepCallTenant) -> No
     other = give_credentials(deepcall.service.new_account())
     assert masks_of(other) == masks_of(other, m1=M1) == []
     assert person(1).reveal()[1:] not in deepcall.call("callreport/masklist").text.decode()
+
+
+def test_a_person_who_is_not_there_is_empty(deepcall: DeepCallTenant) -> None:
+    """Other dialects know sessions of one party."""
+    deepcall.tenant.create(second_party=None, create_session_with_single_party=True)
+    [mask] = masks_of(deepcall)
+    assert (mask["m1"], mask["m2"]) == ("912025550000", "")
