@@ -12,6 +12,7 @@ from maskline.api.native.errors import NativeError
 from maskline.api.native.idempotency import pack, unpack
 from maskline.api.native.kernel import refuse, reply
 from maskline.api.native.models.common import ListOf
+from maskline.core.access import Permission
 from maskline.workflows.idempotency import Answered
 
 PAIR = {"first": "+912025550000", "second": "+912025551111"}
@@ -71,17 +72,27 @@ def test_a_key_stands_for_one_request(tenant: Tenant) -> None:
 
 
 def test_owners_have_keys_of_their_own(service: Service, tenant: Tenant) -> None:
-    """Another account's, and a sub-account's, is another key; one account's credentials share theirs."""
+    """Another account's, and a sub-account's, is another key; one account's keys that may the same share theirs."""
     _, by_branch = branch_of(tenant)
     other = by_token(service.new_account())
     answers = [
         _post(asker, "/sessions", PAIR, "k")
-        for asker in (by_token(tenant), other, holder(service, account=tenant.account))
+        for asker in (holder(service, account=tenant.account), other, holder(service, account=tenant.account))
     ]
     assert [it[0] for it in answers] == [201, 201, 201]
     assert [it[2] for it in answers] == [False, False, True]
     assert answers[0][1] == answers[2][1] != answers[1][1]
     assert _post(by_branch, "/sessions", PAIR, "k")[2] is False
+
+
+def test_whoever_may_less_does_not_hear_the_answer(tenant: Tenant) -> None:
+    """It may hold the secret of a key that they could not have made."""
+    strong = holder(tenant.service, account=tenant.account)
+    weak = holder(tenant.service, [Permission.KEYS_WRITE], tenant.account)
+    wanted = {"name": "n", "permissions": ["*"]}
+    assert _post(strong, "/keys", wanted, "k")[0] == 201
+    check_problem(weak.ask("POST", "/keys", wanted, Idempotency_Key="k"), 422, "idempotency-mismatch")
+    check_problem(weak.ask("POST", "/keys", wanted, Idempotency_Key="k2"), 403, "not-permitted")
 
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "a b", "\u00e4"])

@@ -30,7 +30,9 @@ def claim_of(asked: Asked) -> IdempotencyClaim | None:
         detail = "1 to 255 printable characters without blanks, once."
         raise NativeError("invalid", errors=(FieldError("/Idempotency-Key", "header", detail),))
     url = asked.request.url
-    head = f"{asked.request.method}\n{url.path}\n{url.query}\n{_acting_for(asked.caller)}\n"
+    # With what the sender may: an answer can hold a secret that whoever may less did not get.
+    may = " ".join(sorted(asked.caller.permissions))
+    head = f"{asked.request.method}\n{url.path}\n{url.query}\n{_acting_for(asked.caller)}\n{may}\n"
     return IdempotencyClaim(
         owner=asked.caller.owner, key=keys[0], request=head.encode(errors="surrogatepass") + asked.body
     )
