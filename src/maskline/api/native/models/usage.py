@@ -20,6 +20,7 @@ class Forecast(Resource):
 class UsageCountsView(Resource):
     """What is counted over the numbers of one scope."""
 
+    object: str
     number_count: int
     healthy_count: Annotated[int, Field(description="Of these, those that take new sessions.")]
     live_session_count: int
