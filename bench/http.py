@@ -31,7 +31,7 @@ from maskline.workflows.accounts import list_accounts
 from maskline.workflows.list_masking_sessions import list_masking_sessions
 
 CLIENT_COUNTS = (1, 16, 64)
-POINTS = (("plivo", 1), ("plivo", 16), ("plivo", 64), ("deepcall", 64))
+POINTS = (("plivo", 1), ("plivo", 16), ("plivo", 64), ("deepcall", 64), ("native", 64))
 """Creations over HTTP: the dialect and how many clients."""
 CREATE_S, GET_S, WARM_UP_S = 10.0, 5.0, 3.0
 WARM_UP_CLIENTS = 16
