@@ -51,6 +51,13 @@ KEYS = TEXTS | st.sampled_from(
         "duration",
         "limit",
         "offset",
+        "from_number",
+        "end_time__gt",
+        "bill_duration_lte",
+        "hangup_source",
+        "parent_call_uuid",
+        "add_time",
+        "recording_storage_duration",
     ]
 )
 QUERIES = st.lists(st.tuples(KEYS, TEXTS | st.datetimes().map(str) | st.integers().map(str)), max_size=4)
@@ -90,20 +97,31 @@ def test_any_body(connection: http.client.HTTPConnection, owner: Tenant, body: b
 
 
 @FUZZ
-@given(pairs=QUERIES, tail=st.binary(max_size=8))
+@given(
+    path=st.sampled_from(["/Masking/Session/", "/Call", "/Recording/"]),
+    pairs=QUERIES,
+    tail=st.binary(max_size=8),
+)
 def test_any_query(
-    connection: http.client.HTTPConnection, owner: Tenant, pairs: list[tuple[str, str]], tail: bytes
+    connection: http.client.HTTPConnection,
+    owner: Tenant,
+    path: str,
+    pairs: list[tuple[str, str]],
+    tail: bytes,
 ) -> None:
     """A list answers or is refused."""
     query = "&".join(
         f"{quote(key, errors='replace')}={quote(value, errors='replace')}" for key, value in pairs
     )
-    assert check(connection, owner, "GET", f"/Masking/Session/?{query}&{quote(tail)}") in (200, 400)
+    assert check(connection, owner, "GET", f"{path}?{query}&{quote(tail)}") in (200, 400)
 
 
 @FUZZ
 @given(
-    rest=st.text(max_size=20) | st.sampled_from([f"Masking/Session/{UNKNOWN}", "Masking/Session", "Session"]),
+    rest=st.text(max_size=20)
+    | st.sampled_from(
+        [f"Masking/Session/{UNKNOWN}", "Masking/Session", "Session", "Call", f"Call/{UNKNOWN}", "Recording"]
+    ),
     method=st.sampled_from(["GET", "DELETE", "PUT", "PATCH"]),
 )
 def test_any_path(connection: http.client.HTTPConnection, owner: Tenant, rest: str, method: str) -> None:
