@@ -119,3 +119,13 @@ def test_set_needs_an_account(ready: Maskline) -> None:
     result = ready("account", "set", "nobody")
     assert result.code == 1
     assert "nobody" in result.err
+
+
+def test_a_token_is_rotated(ready: Maskline) -> None:
+    """The new one is printed, the rest stays."""
+    made = ready("account", "create", "demo", "--json").json
+    rotated = ready("account", "rotate-token", "demo", "--json").json
+    assert rotated["auth_token"] != made["auth_token"]
+    assert {**rotated, "auth_token": None} == {**made, "auth_token": None}
+    assert ready("account", "rotate-token", "demo").out.startswith("account     demo\n")
+    assert ready("account", "rotate-token", "nobody").code == 1

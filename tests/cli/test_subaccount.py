@@ -13,3 +13,15 @@ def test_subaccounts_are_made_and_listed(ready: Maskline) -> None:
     assert "auth_token" not in str(listed)
     assert "already" in ready("subaccount", "create", "demo", "north").err
     assert ready("subaccount", "list", "nobody").code == 1
+
+
+def test_a_token_is_rotated(ready: Maskline) -> None:
+    """Of a sub-account of this account."""
+    for name in ("demo", "other"):
+        ready("account", "create", name)
+    made = ready("subaccount", "create", "demo", "north", "--json").json
+    rotated = ready("subaccount", "rotate-token", "demo", made["auth_id"], "--json").json
+    assert rotated["auth_token"] != made["auth_token"]
+    assert {**rotated, "auth_token": None} == {**made, "auth_token": None}
+    assert ready("subaccount", "rotate-token", "demo", made["auth_id"]).out.startswith("subaccount  north\n")
+    assert ready("subaccount", "rotate-token", "other", made["auth_id"]).code == 1

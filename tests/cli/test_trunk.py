@@ -175,3 +175,15 @@ def test_names_are_unique(ready: Maskline) -> None:
     assert ready("trunk", "add", "carrier", "--peer", "127.0.0.1:5061").code == 0
     result = ready("trunk", "add", "carrier", "--peer", "127.0.0.1:5062")
     assert (result.code, result.err) == (1, "maskline: a trunk named 'carrier' exists already\n")
+
+
+def test_a_trunk_is_removed_when_its_numbers_are(ready: Maskline) -> None:
+    """Not before, and once."""
+    ready("account", "create", "demo")
+    ready("trunk", "add", "gone", "--peer", "127.0.0.1:5060")
+    ready("number", "add", "+912269947011", "--account", "demo", "--trunk", "gone")
+    assert "remove them first" in ready("trunk", "remove", "gone").err
+    ready("number", "remove", "+912269947011")
+    assert ready("trunk", "remove", "gone").out == "trunk gone removed\n"
+    assert "there is no trunk 'gone'" in ready("trunk", "remove", "gone").err
+    assert ready("trunk", "add", "gone", "--peer", "127.0.0.1:5060").code == 0

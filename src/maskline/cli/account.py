@@ -22,6 +22,7 @@ from maskline.workflows.accounts import (
     create_account,
     list_accounts,
     load_account,
+    rotate_token,
 )
 
 NAME_LENGTH_MAX = 100
@@ -118,6 +119,24 @@ def add_commands(app: App, context: Context) -> None:
             f"strict_pins     {'yes' if account.has_strict_pins else 'no'}",
         )
 
+    @group.command(name="rotate-token")
+    def rotate(name: str, /) -> None:
+        """Give an account another token and print it; the old one ends at once.
+
+        Callbacks are signed with the new one from then on.
+
+        Args:
+            name: Name or auth id of the account.
+        """
+        account = context.perform(_rotate, remote.rotate_token, name)
+        token = account.token.reveal()
+        context.answer(
+            {**_describe(account), "auth_token": token},
+            f"account     {account.name}",
+            f"auth_id     {account.auth_id}",
+            f"auth_token  {token}",
+        )
+
     @group.command(name="list")
     def list_all() -> None:
         """List accounts, without their tokens."""
@@ -130,6 +149,11 @@ def add_commands(app: App, context: Context) -> None:
 def _change(tx: Tx, name: str, refusal_prompt_url: str | None, *, strict_pins: bool | None) -> Account:
     account = found(load_account(tx, name=name) or load_account(tx, auth_id=name), "account", name)
     return change_account(tx, account, refusal_prompt_url=refusal_prompt_url, has_strict_pins=strict_pins)
+
+
+def _rotate(tx: Tx, name: str) -> Account:
+    account = found(load_account(tx, name=name) or load_account(tx, auth_id=name), "account", name)
+    return found(rotate_token(tx, account.auth_id), "account", name)
 
 
 def _check_prompt(text: str | None) -> str | None:

@@ -3,7 +3,7 @@
 from cyclopts import App
 
 from maskline.cli.account import check_name
-from maskline.cli.context import Context
+from maskline.cli.context import Context, found
 from maskline.cli.number import find_account
 from maskline.cli.remote import accounts as remote
 from maskline.clock import to_datetime
@@ -40,6 +40,24 @@ def add_commands(app: App, context: Context) -> None:
             f"auth_token  {token}",
         )
 
+    @group.command(name="rotate-token")
+    def rotate(account: str, subaccount: str, /) -> None:
+        """Give a sub-account another token and print it; the old one ends at once.
+
+        Args:
+            account: Name or auth id of the account.
+            subaccount: Auth id of the sub-account.
+        """
+        rotated = context.perform(_rotate, remote.rotate_subaccount_token, account, subaccount)
+        part = found(rotated, "sub-account", subaccount)
+        token = part.token.reveal()
+        context.answer(
+            {**_describe(part), "auth_token": token},
+            f"subaccount  {part.name}",
+            f"auth_id     {part.auth_id}",
+            f"auth_token  {token}",
+        )
+
     @group.command(name="list")
     def list_all(account: str, /) -> None:
         """List an account's sub-accounts, without their tokens.
@@ -53,6 +71,14 @@ def add_commands(app: App, context: Context) -> None:
 
 def _create(tx: Tx, account: str, name: str, now: int) -> Subaccount | AccountExists:
     return work.create_subaccount(tx, find_account(tx, account), name, now)
+
+
+def _rotate(tx: Tx, account: str, subaccount: str) -> Subaccount | None:
+    owner = find_account(tx, account)
+    if work.load_subaccount(tx, owner, subaccount) is None:
+        return None
+    rotated = work.rotate_token(tx, subaccount)
+    return None if rotated is None else rotated.subaccount
 
 
 def _list(tx: Tx, account: str) -> tuple[Subaccount, ...]:

@@ -15,7 +15,17 @@ from maskline.clock import to_datetime
 from maskline.core.inventory import Target, Trunk, TrunkSettings
 from maskline.errors import InputError, RefusedError
 from maskline.store.engine import Tx
-from maskline.workflows.trunks import TrunkExists, add_trunk, change_trunk, load_trunk, load_trunks
+from maskline.workflows.trunks import (
+    TrunkExists,
+    TrunkInUse,
+    TrunkNotFound,
+    TrunkRemoved,
+    add_trunk,
+    change_trunk,
+    load_trunk,
+    load_trunks,
+    remove_trunk,
+)
 
 Options = Annotated[TrunkOptions, Parameter(name="*", help="What to set.")]
 
@@ -60,6 +70,23 @@ def add_commands(app: App, context: Context) -> None:
         """List trunks, without their passwords."""
         rows = [_describe(trunk) for trunk in context.perform(load_trunks, remote.list_trunks)]
         context.answer_table(rows, ("name", "targets", "accept", "country"), "There are no trunks.")
+
+    @group.command(name="remove")
+    def remove(name: str, /) -> None:
+        """Remove a trunk that delivers no number any more.
+
+        A running service forgets it within a second.
+
+        Args:
+            name: The trunk's name.
+        """
+        match context.perform(remove_trunk, remote.remove_trunk, name, context.clock.now()):
+            case TrunkNotFound():
+                found(None, "trunk", name)
+            case TrunkInUse():
+                raise RefusedError("numbers are on the trunk; remove them first")
+            case TrunkRemoved():
+                context.answer({"name": name, "is_removed": True}, f"trunk {name} removed")
 
 
 def _changer(options: TrunkOptions) -> Callable[[Trunk], Trunk]:

@@ -50,3 +50,14 @@ def test_subaccounts(owned: Sides) -> None:
     assert "auth_token" in owned.there("subaccount", "create", "demo", "south").out
     assert [it["name"] for it in owned.same("subaccount", "list", "demo").json] == ["north", "south"]
     assert owned.same("subaccount", "create", "demo", "north").code == 1
+
+
+def test_tokens_are_rotated(owned: Sides) -> None:
+    """Of an account and of a sub-account."""
+    made = owned.there("account", "rotate-token", "demo", "--json").json
+    again = owned.there("account", "rotate-token", "demo", "--json").json
+    assert made["auth_token"] != again["auth_token"]
+    part = owned.there("subaccount", "create", "demo", "north", "--json").json
+    rotated = owned.there("subaccount", "rotate-token", "demo", part["auth_id"], "--json").json
+    assert rotated["auth_token"] != part["auth_token"]
+    assert owned.same("subaccount", "rotate-token", "demo", "SA" + "0" * 18).code == 1

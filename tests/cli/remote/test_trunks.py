@@ -80,3 +80,15 @@ def test_names_are_unique_and_known(sides: Sides) -> None:
     assert sides.same("trunk", "add", "east", "--peer", "192.0.2.1:5060").code == 1
     assert sides.same("trunk", "set", "nowhere", "--country", "US").code == 1
     assert sides.same("trunk", "add", "west").code == 2
+
+
+def test_a_trunk_is_removed(sides: Sides) -> None:
+    """Once, and not while it delivers numbers."""
+    assert sides.there("trunk", "add", "west", "--target", "192.0.2.1").code == 0
+    assert sides.there("account", "create", "of west").code == 0
+    number = "+14155550147"
+    assert sides.there("number", "add", number, "--account", "of west", "--trunk", "west").code == 0
+    assert "remove them first" in sides.same("trunk", "remove", "west").err
+    assert sides.there("number", "remove", number).code == 0
+    assert sides.there("trunk", "remove", "west").out == "trunk west removed\n"
+    assert sides.same("trunk", "remove", "west").code == 1

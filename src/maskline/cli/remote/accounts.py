@@ -46,6 +46,23 @@ def change_account(
     return _account(account)
 
 
+def rotate_token(client: "Client", name: str) -> Account:
+    """Give an account another token."""
+    rotated = client.accounts.rotate_token(find_account(client, name).auth_id)
+    return _account(rotated, rotated.auth_token)
+
+
+def rotate_subaccount_token(client: "Client", account: str, subaccount: str) -> Subaccount | None:
+    """Give a sub-account another token."""
+    from maskline.client import NotFoundError  # noqa: PLC0415  # slow to load; most commands are local
+
+    try:
+        rotated = act_for(client, account).subaccounts.rotate_token(subaccount)
+    except NotFoundError:
+        return None
+    return _subaccount(rotated, rotated.auth_token)
+
+
 def list_accounts(client: "Client") -> tuple[Account, ...]:
     """Accounts, oldest first."""
     return tuple(_account(it) for it in client.accounts.list())[::-1]

@@ -7,7 +7,7 @@ from maskline.clock import from_datetime
 from maskline.core.inventory import Registration, Target, Trunk, TrunkSettings
 from maskline.core.secret import Secret
 from maskline.errors import RefusedError
-from maskline.workflows.trunks import TrunkExists
+from maskline.workflows.trunks import TrunkExists, TrunkInUse, TrunkNotFound, TrunkRemoved
 
 if TYPE_CHECKING:
     from maskline.api.native.models.trunks import TargetView, TrunkView
@@ -41,6 +41,19 @@ def change_trunk(client: "Client", name: str, *, change: Callable[[Trunk], Trunk
 def list_trunks(client: "Client") -> tuple[Trunk, ...]:
     """Trunks, oldest first."""
     return tuple(_trunk(it) for it in client.trunks.list())[::-1]
+
+
+def remove_trunk(client: "Client", name: str, now: int) -> TrunkRemoved | TrunkNotFound | TrunkInUse:
+    """Remove a trunk without numbers."""
+    from maskline.client import ConflictError, NotFoundError  # noqa: PLC0415  # slow to load
+
+    try:
+        client.trunks.delete(name)
+    except NotFoundError:
+        return TrunkNotFound()
+    except ConflictError:
+        return TrunkInUse(number_count=1)  # at least; how many is not told apart from words
+    return TrunkRemoved()
 
 
 def _members(settings: TrunkSettings) -> dict[str, Any]:
