@@ -28,6 +28,18 @@ def test_a_cut_off_event_is_none() -> None:
     assert read("id: 1", "data: x") == []
 
 
+def test_a_place_counts_once_it_is_complete() -> None:
+    """So that nobody goes on behind an event that was cut off; a place needs no event."""
+    reader = EventReader()
+    reader.feed("id: 1")
+    assert reader.last_id == ""
+    reader.feed("")
+    assert reader.last_id == "1"
+    reader.feed("id: 2")
+    reader.feed("data: x")
+    assert reader.last_id == "1"
+
+
 def test_an_event_has_a_limit() -> None:
     """A peer that never ends one does not fill the memory."""
     reader = EventReader()

@@ -11,8 +11,9 @@ from tests.tidy.tree import SOURCE
 PROGRAM = """\
 from typing import assert_type
 
+from maskline.api.native.models.events import EventView
 from maskline.api.native.models.keys import Key, KeyWithSecret
-from maskline.client import AsyncClient, Client, LiveEvent, Permission
+from maskline.client import AsyncClient, Client, Permission
 
 
 def use(client: Client) -> None:
@@ -34,7 +35,7 @@ async def use_async(client: AsyncClient) -> None:
         assert_type(key, Key)
     async with client.events.stream() as events:
         async for event in events:
-            assert_type(event, LiveEvent)
+            assert_type(event, EventView)
     for key in client.keys.list():  # refused
         pass
 """

@@ -24,7 +24,6 @@ from maskline.client.errors import (
     TimedOutError,
     TooManyRequestsError,
 )
-from maskline.client.live_event import LiveEvent
 from maskline.client.retries import NO_RETRIES, RetryPolicy
 from maskline.core.access import Permission
 from maskline.core.delivery import DeliveryState
@@ -49,7 +48,6 @@ __all__ = [
     "EventStream",
     "FieldError",
     "InvalidRequestError",
-    "LiveEvent",
     "NotAuthenticatedError",
     "NotFoundError",
     "NotPermittedError",

@@ -24,9 +24,13 @@ class EventTooLargeError(Exception):
 
 
 class EventReader:
-    """Takes the lines of a stream, without their ends, one by one."""
+    """Takes the lines of a stream, without their ends, one by one.
+
+    `last_id` is where the stream goes on after all that is complete; it may stand without an event.
+    """
 
     def __init__(self) -> None:
+        self.last_id = ""
         self._id = ""
         self._kind = ""
         self._data: list[str] = []
@@ -52,4 +56,5 @@ class EventReader:
     def _end(self) -> SentEvent | None:
         data, kind, has_data = "\n".join(self._data), self._kind, bool(self._data)
         self._data, self._kind, self._length = [], "", 0
+        self.last_id = self._id
         return SentEvent(id=self._id, kind=kind or "message", data=data) if has_data else None
