@@ -186,3 +186,13 @@ def test_links_are_signed_with_a_key_of_their_own() -> None:
     assert signature == _keys().link_signature("1234") != keys.link_signature("1235")
     assert not signature.startswith(keys.pin_hash("1234"))
     assert signature != _keys(ref_key=bytes([1]) * 32).link_signature("1234")
+
+
+def test_hashes_of_different_uses_differ() -> None:
+    """The same text as a key's secret, an idempotency key or a link is three texts; without the key file none."""
+    keys, text = _keys(), "mk_" + "a" * 60
+    hashes = {keys.api_key_hash(text), keys.idempotency_hash(text.encode()), keys.link_signature(text)}
+    assert len(hashes) == 3
+    assert keys.api_key_hash(text) == _keys().api_key_hash(text)
+    others = _keys(ref_key=bytes([1]) * 32)
+    assert not hashes & {others.api_key_hash(text), others.idempotency_hash(text.encode())}
