@@ -1,6 +1,6 @@
 """What an operator wants to see first; with the sandbox, what to type next."""
 
-from maskline.config import Address
+from maskline.config_types import Address
 from maskline.core.deepcall import DeepCallUser
 from maskline.parts import Service
 

@@ -8,12 +8,11 @@ import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -21,6 +20,18 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from maskline.config_types import (
+    Address,
+    BindAddress,
+    BindAddresses,
+    Hosts,
+    LogFormat,
+    LogLevel,
+    Networks,
+    PortRange,
+    Ports,
+    RecordingChannels,
+)
 from maskline.core.deepcall import (
     EXPIRY_MINUTES_DEFAULT,
     EXPIRY_MINUTES_MAX,
@@ -38,139 +49,10 @@ ENVIRONMENT_PREFIX = "MASKLINE_"
 ENVIRONMENT_CONFIG = "MASKLINE_CONFIG"  # names the file, so it is not itself a setting
 ENVIRONMENT_REMOTE = ("MASKLINE_SERVER", "MASKLINE_API_KEY")  # of commands that are carried out elsewhere
 ENVIRONMENT_TESTS = "MASKLINE_TEST_"  # switches of the test suite, which runs the command with them
-PORT_MAX = 65_535
 DAY_S = 86_400
 RECORDING_LINKS_S_MAX = 30 * 86_400  # a month; whoever needs one for longer has credentials
-RTP_PORTS_MIN = 4  # one call: two legs, RTP and RTCP each
 _DATABASES = ("sqlite:", "postgresql:", "postgresql+psycopg:")
 _PATH_SETTINGS = frozenset({"data_dir", "key_file", "sip_tls_cert", "sip_tls_key", "sip_tls_ca"})
-
-
-class Address(NamedTuple):
-    """Where to listen or what to announce; IPv6 without brackets; port 0 lets the system choose."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-    @property
-    def is_wildcard(self) -> bool:
-        """Whether it stands for every address of the machine, so that no peer can be told it."""
-        try:
-            return ipaddress.ip_address(self.host).is_unspecified
-        except ValueError:
-            return False
-
-
-class PortRange(NamedTuple):
-    """Ports `first` to `last`, both included."""
-
-    first: int
-    last: int
-
-    def __str__(self) -> str:
-        return f"{self.first}-{self.last}"
-
-
-class LogFormat(StrEnum):
-    """How log lines look."""
-
-    AUTO = "auto"  # for people on a terminal, else JSON
-    JSON = "json"
-    CONSOLE = "console"
-
-
-class LogLevel(StrEnum):
-    """The least severe events that are logged."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class RecordingChannels(StrEnum):
-    """How both sides of a call lie in its recording."""
-
-    STEREO = "stereo"  # the caller left, the callee right
-    MONO = "mono"
-
-
-def parse_address(text: str) -> Address:
-    """Read HOST:PORT or [IPv6]:PORT.
-
-    Raises ValueError with a sentence for the operator.
-    """
-    host, colon, port = text.strip().rpartition(":")
-    if not colon or not host or not port.isascii() or not port.isdecimal() or int(port) > PORT_MAX:
-        msg = f"expected HOST:PORT with a port from 0 to {PORT_MAX}, got {text!r}"
-        raise ValueError(msg)
-    if host.startswith("[") and host.endswith("]"):
-        host = str(ipaddress.IPv6Address(host[1:-1]))
-    elif ":" in host:
-        msg = f"an IPv6 address stands in brackets: [{host}]:{port}"
-        raise ValueError(msg)
-    return Address(host, int(port))
-
-
-def parse_port_range(text: str) -> PortRange:
-    """Read FIRST-LAST.
-
-    Raises ValueError with a sentence for the operator.
-    """
-    first, dash, last = text.strip().partition("-")
-    if not dash or not (first.isascii() and first.isdecimal() and last.isascii() and last.isdecimal()):
-        msg = f"expected FIRST-LAST, got {text!r}"
-        raise ValueError(msg)
-    ports = PortRange(int(first), int(last))
-    if not 1 <= ports.first <= ports.last <= PORT_MAX or ports.last - ports.first + 1 < RTP_PORTS_MIN:
-        msg = f"expected at least {RTP_PORTS_MIN} ports between 1 and {PORT_MAX}, got {text!r}"
-        raise ValueError(msg)
-    return ports
-
-
-def _one_address(value: object) -> object:
-    return parse_address(value) if isinstance(value, str) else value
-
-
-def _addresses(value: object) -> object:
-    """One or two, comma separated or as a TOML array: IPv4 and IPv6 are equal."""
-    if isinstance(value, str):
-        value = [part for part in value.split(",") if part.strip()]
-    if isinstance(value, list):
-        return tuple(_one_address(part) for part in value)
-    return value
-
-
-def _one_host(value: object) -> object:
-    return str(ipaddress.ip_address(value.strip())) if isinstance(value, str) else value
-
-
-def _hosts(value: object) -> object:
-    if isinstance(value, str):
-        value = [part for part in value.split(",") if part.strip()]
-    if isinstance(value, list):
-        return tuple(
-            str(ipaddress.ip_address(part.strip())) if isinstance(part, str) else part for part in value
-        )
-    return value
-
-
-def _port_range(value: object) -> object:
-    return parse_port_range(value) if isinstance(value, str) else value
-
-
-def _networks(value: object) -> object:
-    if isinstance(value, str):
-        value = [part for part in value.split(",") if part.strip()]
-    if isinstance(value, list):
-        return tuple(
-            str(ipaddress.ip_network(part.strip())) if isinstance(part, str) else part for part in value
-        )
-    return value
 
 
 def _at_most_one_each(hosts: tuple[str, ...], name: str) -> None:
@@ -178,13 +60,6 @@ def _at_most_one_each(hosts: tuple[str, ...], name: str) -> None:
     if len(set(versions)) != len(versions):
         msg = f"{name}: at most one IPv4 and one IPv6 address"
         raise ValueError(msg)
-
-
-BindAddress = Annotated[Address, BeforeValidator(_one_address)]
-BindAddresses = Annotated[tuple[Address, ...], BeforeValidator(_addresses)]
-Hosts = Annotated[tuple[str, ...], BeforeValidator(_hosts)]
-Networks = Annotated[tuple[str, ...], BeforeValidator(_networks)]
-Ports = Annotated[PortRange, BeforeValidator(_port_range)]
 
 
 class Settings(BaseSettings):
@@ -329,9 +204,7 @@ class Settings(BaseSettings):
             if told and len(told) != len(bound):
                 msg = f"{name}_advertise: as many addresses as {name}_bind, in the same order"
                 raise ValueError(msg)
-        if self.database_url and not self.database_url.startswith(
-            ("sqlite:", "postgresql:", "postgresql+psycopg:")
-        ):
+        if self.database_url and not self.database_url.startswith(_DATABASES):
             msg = "database_url: expected sqlite:///PATH or postgresql://..."
             raise ValueError(msg)
         if self.public_url and urlsplit(self.public_url).scheme not in ("http", "https"):

@@ -9,7 +9,8 @@ from pathlib import Path
 from maskline.api.deepcall.kernel import DeepCallSettings
 from maskline.api.ports import HealthCheck
 from maskline.clock import Clock
-from maskline.config import RecordingChannels, Settings
+from maskline.config import Settings
+from maskline.config_types import RecordingChannels
 from maskline.core.deepcall import DeepCallErrorStatus, DeepCallUser
 from maskline.core.inventory import Account
 from maskline.core.masking import RepeatRule

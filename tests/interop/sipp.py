@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maskline.config import Address
+from maskline.config_types import Address
 from tests.interop.waiting import wait_for
 from tests.interop.wire import SIPText
 from tests.peers import program

@@ -4,7 +4,7 @@ import uvloop
 from cyclopts import App
 
 from maskline.cli.context import Context
-from maskline.config import LogFormat, LogLevel
+from maskline.config_types import LogFormat, LogLevel
 from maskline.observability import LineWriter, configure_logging
 
 
