@@ -98,11 +98,12 @@ SUBJECTS: Final[Mapping[str, Callable[[Service], Subject]]] = {
 def _seed(tenant: Tenant) -> tuple[list[str], list[str]]:
     """Sessions and a finished call of each; their ids."""
     sessions = [tenant.create(second_party=f"+9120255533{index:02}") for index in range(3)]
-    calls = [_call(tenant, session) for session in sessions]
+    calls = [finish_a_call(tenant, session) for session in sessions]
     return [session["session_uuid"] for session in sessions], calls
 
 
-def _call(tenant: Tenant, session: Mapping[str, Any]) -> str:
+def finish_a_call(tenant: Tenant, session: Mapping[str, Any]) -> str:
+    """A call of the session's first party that talked for ten seconds; its id."""
     service, call_id, now = tenant.service, str(uuid.uuid4()), tenant.service.clock.now()
     shared: dict[str, Any] = {
         "call_id": call_id,
