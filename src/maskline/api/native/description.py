@@ -176,6 +176,8 @@ def _responses(route: Route, schemas: _Schemas) -> Schema:
     answer: Schema = {"description": "Done."}
     if route.response is not None:
         answer["content"] = {route.media_type: {"schema": schemas.response(route.response)}}
+        if route.streams:
+            answer["content"]["text/event-stream"] = {"schema": {"type": "string"}}
     elif route.media_type != "application/json":
         answer["content"] = {route.media_type: {"schema": {"type": "string"}}}
     codes: dict[int, list[str]] = {}

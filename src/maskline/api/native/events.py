@@ -138,6 +138,7 @@ class EventsAPI:
             reach=Reach.SUBACCOUNT,
             query=EventQuery,
             response=ListOf[EventView],
+            streams=True,
             problems=("too-many-streams",),
         )
 

@@ -79,4 +79,6 @@ class Route:
     response: type[BaseModel] | None = None
     status: int = 200
     media_type: str = "application/json"
+    streams: bool = False
+    """Whether it also answers with a stream of events, to whoever accepts that."""
     problems: Sequence[str] = ()
