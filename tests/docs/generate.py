@@ -6,19 +6,26 @@ now. `python -m tests.docs.generate` writes the blocks anew.
 
 import ast
 import inspect
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from cyclopts import App
 from cyclopts.argument import Argument
+from prometheus_client import CollectorRegistry
 
+from maskline.api.metrics import HTTPMetrics
+from maskline.api.native.app import native_routes
+from maskline.api.native.kernel import NativeKernel
 from maskline.cli.context import Context
 from maskline.cli.main import build_app
 from maskline.config import ENVIRONMENT_PREFIX, PortRange, Settings
 from maskline.core.termination import TERMINATIONS
 from maskline.errors import AppError
+from maskline.testing.clock import ManualClock
 from tests.tidy.tree import ROOT, SOURCE, modules, parse
 
 _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -95,11 +102,26 @@ def render_terminations() -> str:
     return "\n".join(lines) + "\n"
 
 
+def render_native_operations() -> str:
+    """A table of what the native interface offers."""
+    nothing: Any = object()
+    kernel = NativeKernel(
+        store=nothing, clock=ManualClock(), metrics=HTTPMetrics(CollectorRegistry()), random_bytes=os.urandom
+    )
+    lines = ["| operation | permission | what it does |", "| --- | --- | --- |"]
+    for route in native_routes(kernel):
+        summary = (inspect.getdoc(route.operation) or "").partition("\n")[0]
+        permission = "" if route.permission is None else f"`{route.permission.value}`"
+        lines.append(f"| `{route.method} {route.path}` | {permission} | {_cell(summary)} |")
+    return "\n".join(lines) + "\n"
+
+
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "settings": render_settings,
     "commands": render_commands,
     "errors": render_errors,
     "terminations": render_terminations,
+    "native_operations": render_native_operations,
 }
 
 

@@ -15,16 +15,16 @@ BODY = '{"type":"call.finished","timestamp":"2026-11-22T00:00:00.000000Z","data"
 async def test_events_come_as_they_happen(streaming_site: StreamingSite) -> None:
     """From the moment the context is entered; of the kinds that were named, and again from any cursor."""
     async with AsyncClient(streaming_site.server, api_key=streaming_site.key) as client:
-        async with client.events.stream(kinds=[EventKind.SESSION_EXPIRED]) as events:
+        async with client.events.stream(kinds=[EventKind.SESSION_UPDATED]) as events:
             before = events.cursor
             session = await client.sessions.create(first=FIRST, second=SECOND)
-            await client.sessions.end(session.id)
+            await client.sessions.update(session.id, expires_in_s=600)
             event = await anext(events)
-        assert (event.type, event.data["session_id"]) == (EventKind.SESSION_EXPIRED, session.id)
+        assert (event.type, event.data["session_id"]) == (EventKind.SESSION_UPDATED, session.id)
         assert event.id == events.cursor
-        async with client.events.stream(after=before) as events:
+        async with client.events.stream(kinds=[EventKind.SESSION_UPDATED], after=before) as events:
             assert await anext(events) == event
-        listed = [it async for it in client.events.list(kinds=[EventKind.SESSION_EXPIRED])]
+        listed = [it async for it in client.events.list(kinds=[EventKind.SESSION_UPDATED])]
         assert listed[-1] == event
 
 

@@ -16,16 +16,16 @@ BODY = '{"type":"call.finished","timestamp":"2026-11-22T00:00:00.000000Z","data"
 def test_events_come_as_they_happen(streaming_site: StreamingSite) -> None:
     """From the moment the context is entered; of the kinds that were named, and again from any cursor."""
     with Client(streaming_site.server, api_key=streaming_site.key) as client:
-        with client.events.stream(kinds=[EventKind.SESSION_EXPIRED]) as events:
+        with client.events.stream(kinds=[EventKind.SESSION_UPDATED]) as events:
             before = events.cursor
             session = client.sessions.create(first=FIRST, second=SECOND)
-            client.sessions.end(session.id)
+            client.sessions.update(session.id, expires_in_s=600)
             event = next(events)
-        assert (event.type, event.data["session_id"]) == (EventKind.SESSION_EXPIRED, session.id)
+        assert (event.type, event.data["session_id"]) == (EventKind.SESSION_UPDATED, session.id)
         assert event.id == events.cursor
-        with client.events.stream(after=before) as events:
+        with client.events.stream(kinds=[EventKind.SESSION_UPDATED], after=before) as events:
             assert next(events) == event
-        listed = [it for it in client.events.list(kinds=[EventKind.SESSION_EXPIRED])]
+        listed = [it for it in client.events.list(kinds=[EventKind.SESSION_UPDATED])]
         assert listed[-1] == event
 
 
