@@ -27,7 +27,7 @@ def test_a_key_is_made_with_its_secret(tenant: Tenant) -> None:
     assert asker.ask("GET", f"/keys/{body['id']}").body == body
     listed = asker.ask("GET", "/keys")
     assert body in listed.body["data"]
-    assert secret.rpartition("_")[2] not in listed.text.decode()
+    assert secret.split("_", 2)[2] not in listed.text.decode()
     assert Asker(tenant.service, bearer(secret)).ask("GET", "/sessions").status == 200
     assert Asker(tenant.service, bearer(secret)).ask("GET", "/webhooks").status == 403
 
