@@ -11,6 +11,14 @@ from tests.tidy.tree import ROOT, SOURCE, functions, modules, shown
 
 # Modules that only make sense together with others, and the test that runs them so.
 TESTED_ELSEWHERE = {
+    "src/maskline/client/_async/calling.py": "tests/client/_async/test_resources.py",
+    "src/maskline/client/_async/operating.py": "tests/client/_async/test_resources.py",
+    "src/maskline/client/_async/paging.py": "tests/client/_async/test_client.py",
+    "src/maskline/client/_async/telling.py": "tests/client/_async/test_resources.py",
+    "src/maskline/client/_sync/calling.py": "tests/client/_sync/test_resources.py",
+    "src/maskline/client/_sync/operating.py": "tests/client/_sync/test_resources.py",
+    "src/maskline/client/_sync/paging.py": "tests/client/_sync/test_client.py",
+    "src/maskline/client/_sync/telling.py": "tests/client/_sync/test_resources.py",
     "src/maskline/demo/client.py": "tests/demo/test_main.py",
     "src/maskline/demo/phone.py": "tests/demo/test_main.py",
     "src/maskline/engine/media_engine.py": "tests/engine/test_media_sessions.py",
