@@ -22,7 +22,8 @@ from maskline.api.native.app import native_routes
 from maskline.api.native.kernel import NativeKernel
 from maskline.cli.context import Context
 from maskline.cli.main import build_app
-from maskline.config import ENVIRONMENT_PREFIX, PortRange, Settings
+from maskline.config import ENVIRONMENT_PREFIX, Settings
+from maskline.config_types import PortRange
 from maskline.core.termination import TERMINATIONS
 from maskline.errors import AppError
 from maskline.testing.clock import ManualClock

@@ -1,26 +1,22 @@
 from tests.cli.remote.conftest import Sides
 
+NUMBER = "+912240000001"
 
-def test_pools_are_the_same_from_both_sides(sides: Sides) -> None:
-    """Made there, listed here, filled, refused and deleted either way."""
-    account = "pools of both"
-    assert sides.there("account", "create", account).code == 0
-    number = f"+141555{sides.service.port:05d}"[:12]
-    trunk = sides.service.trunk.name
-    assert sides.there("number", "add", number, "--account", account, "--trunk", trunk).code == 0
-    assert sides.there("pool", "create", account, "blue", "--policy", "spread").code == 0
-    assert "already" in sides.there("pool", "create", account, "blue").err
-    assert sides.there("pool", "join", account, "blue", number).code == 0
-    [listed] = sides.same("pool", "list", account).json
-    assert (listed["name"], listed["policy"], listed["numbers"]) == ("blue", "spread", 1)
-    sides.same("pool", "delete", account, "blue")
-    sides.same("pool", "set", account, "blue", "--policy", "sticky")
-    for tokens in (
-        ("set", account, "red", "--policy", "sticky"),
-        ("join", account, "red", number),
-        ("join", account, "blue", "+912269947019"),
-        ("delete", account, "red"),
-    ):
-        assert sides.same("pool", *tokens).code == 1
-    assert sides.there("pool", "leave", account, number).code == 0
-    assert sides.there("pool", "delete", account, "blue").code == 0
+
+def test_pools_are_made_filled_emptied_and_deleted(owned: Sides) -> None:
+    """The same from both sides, in words and refusals."""
+    assert owned.here("trunk", "add", "east", "--peer", "127.0.0.1:5099").code == 0
+    assert owned.here("number", "add", NUMBER, "--account", "demo", "--trunk", "east").code == 0
+    assert owned.there("pool", "create", "demo", "north", "--policy", "spread").out == "pool north created\n"
+    assert owned.here("pool", "create", "demo", "south").code == 0
+    assert owned.same("pool", "create", "demo", "north").code == 1
+    assert owned.there("pool", "move", "demo", NUMBER, "north").out == f"{NUMBER} is in north\n"
+    listed = owned.same("pool", "list", "demo").json
+    assert [(it["name"], it["number_count"]) for it in listed] == [("south", 0), ("north", 1)]
+    assert owned.same("pool", "delete", "demo", "north").code == 1
+    assert owned.same("pool", "move", "demo", NUMBER, "west").code == 1
+    assert owned.same("pool", "move", "demo", "+912240000009", "north").code == 1
+    assert owned.there("pool", "move", "demo", NUMBER).out == f"{NUMBER} is in no pool\n"
+    assert owned.there("pool", "delete", "demo", "north").code == 0
+    assert owned.same("pool", "delete", "demo", "north").code == 1
+    assert owned.same("pool", "create", "demo", "-no").code == 2

@@ -6,14 +6,12 @@ from maskline.cli.remote.owners import act_for
 from maskline.clock import from_datetime
 from maskline.core.inventory import AllocationPolicy, Pool
 from maskline.core.numbers import DID
-from maskline.workflows.numbers import NumberNotFound
+from maskline.errors import RefusedError
 from maskline.workflows.pools import PoolDeleted, PoolExists, PoolInUse, PoolNotFound
 
 if TYPE_CHECKING:
     from maskline.api.native.models.pools import PoolView
     from maskline.client import Client
-
-_ELSEWHERE = 0  # internal ids stay where they are
 
 
 def create_pool(
@@ -28,24 +26,14 @@ def create_pool(
         return PoolExists()
 
 
-def change_pool(client: "Client", account: str, name: str, policy: AllocationPolicy) -> Pool | PoolNotFound:
-    """Change a pool's policy."""
-    from maskline.client import NotFoundError  # noqa: PLC0415
-
-    try:
-        return _pool(act_for(client, account).pools.update(name, policy=policy))
-    except NotFoundError:
-        return PoolNotFound()
-
-
 def list_pools(client: "Client", account: str) -> tuple[Pool, ...]:
-    """Pools, newest first."""
+    """An account's pools, newest first."""
     return tuple(_pool(it) for it in act_for(client, account).pools.list())
 
 
 def delete_pool(client: "Client", account: str, name: str) -> PoolDeleted | PoolNotFound | PoolInUse:
-    """Delete a pool."""
-    from maskline.client import ConflictError, NotFoundError  # noqa: PLC0415
+    """Delete a pool that no number is in."""
+    from maskline.client import ConflictError, NotFoundError  # noqa: PLC0415  # as above
 
     owner = act_for(client, account)
     try:
@@ -57,32 +45,25 @@ def delete_pool(client: "Client", account: str, name: str) -> PoolDeleted | Pool
     return PoolDeleted()
 
 
-def move_numbers(
-    client: "Client", account: str, pool: str | None, numbers: tuple[DID, ...]
-) -> PoolNotFound | NumberNotFound | None:
-    """Move numbers once all of them, and the pool, were seen to be there."""
-    from maskline.client import NotFoundError  # noqa: PLC0415
+def move_number(client: "Client", account: str, number: DID, pool: str | None) -> bool:
+    """Let a number join a pool, or leave its own; False when the account has no such number."""
+    from maskline.client import InvalidRequestError, NotFoundError  # noqa: PLC0415  # as above
 
-    owner = act_for(client, account)
     try:
-        if pool is not None:
-            owner.pools.get(pool)
+        act_for(client, account).numbers.update(number, pool=pool)
     except NotFoundError:
-        return PoolNotFound()
-    try:
-        for number in numbers:
-            owner.numbers.get(number)
-        for number in numbers:
-            owner.numbers.update(number, pool=pool)
-    except NotFoundError:
-        return NumberNotFound()
-    return None
+        return False
+    except InvalidRequestError as error:
+        if any(it.pointer == "/pool" and it.code == "unknown" for it in error.errors):
+            raise RefusedError(f"there is no pool {pool!r}") from None
+        raise
+    return True
 
 
 def _pool(view: "PoolView") -> Pool:
     return Pool(
-        id=_ELSEWHERE,
-        account_id=_ELSEWHERE,
+        id=0,
+        account_id=0,
         name=view.name,
         policy=view.policy,
         created_at=from_datetime(view.created_at),
