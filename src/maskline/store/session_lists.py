@@ -7,13 +7,14 @@ far down the list, and only the sessions of the page are looked up.
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, select
 
 from maskline.core.masking import LIST_LIMIT_MAX, MICROSECONDS, SessionFilter, SessionPage
 from maskline.core.numbers import E164
 
 from .engine import Tx
-from .schema import live_call, masking_session, virtual_number
+from .schema import masking_session
+from .session_pages import FEW, IS_IN_CALL, IS_ON_NUMBER, unindexed
 from .sessions import SELECT_SESSIONS, read_sessions
 from .statement import Statement
 
@@ -24,34 +25,16 @@ _s: Final = masking_session.c
 _DURATION: Final = _s.end_at - _s.created_at
 
 
-def _unindexed(column: ColumnElement[int]) -> ColumnElement[int]:
-    """The same value, in words that keep a database from choosing an index for it."""
-    return column + literal_column("0")
-
-
-_IS_ON_NUMBER: Final = (
-    _s.virtual_number_id
-    == select(virtual_number.c.id).where(virtual_number.c.number == bindparam("number")).scalar_subquery()
-)
-# Asked from the calls' side: there are few of them.
-_IS_IN_CALL: Final = _s.id.in_(
-    select(live_call.c.busy_session_id).where(live_call.c.busy_session_id.is_not(None))
-)
-_FEW: Final = frozenset({"first_ref", "second_ref", "number", "reference", "in-progress"})
-"""Filters that leave few sessions, which are found by indexes of their own and sorted. SQLite, which keeps no
-statistics here, might rather walk through all sessions of the time asked for."""
-
-
 def _conditions(created_at: ColumnElement[int], end_at: ColumnElement[int]) -> dict[str, ColumnElement[bool]]:
     return {
         "first_ref": _s.first_ref == bindparam("first_ref"),
         "second_ref": _s.second_ref == bindparam("second_ref"),
-        "number": _IS_ON_NUMBER,
+        "number": IS_ON_NUMBER,
         "reference": _s.reference == bindparam("reference"),
         "subaccount_id": _s.subaccount_id == bindparam("subaccount_id"),
         "active": end_at > bindparam("now"),
-        "expired": _unindexed(end_at) <= bindparam("now"),  # most are, so that their ends narrow nothing
-        "in-progress": and_(_unindexed(end_at) > bindparam("now"), _IS_IN_CALL),
+        "expired": unindexed(end_at) <= bindparam("now"),  # most are, so that their ends narrow nothing
+        "in-progress": and_(unindexed(end_at) > bindparam("now"), IS_IN_CALL),
         "created_from": created_at >= bindparam("created_from"),
         "created_until": created_at < bindparam("created_until"),
         "end_from": end_at >= bindparam("end_from"),
@@ -84,14 +67,14 @@ def load_session_page(tx: Tx, account_id: int, wanted: SessionFilter, now: int) 
 @lru_cache(maxsize=512)  # combinations of filters in use; each is a few kilobytes
 def list_statements(names: frozenset[str]) -> tuple[Statement, Statement]:
     """Return the statements of a page and of its count, for the filters of these names."""
-    is_few, is_in_call = bool(names & _FEW), "in-progress" in names
+    is_few, is_in_call = bool(names & FEW), "in-progress" in names
     known = _conditions(
-        _unindexed(_s.created_at) if is_in_call else _s.created_at,
-        _unindexed(_s.end_at) if is_few else _s.end_at,
+        unindexed(_s.created_at) if is_in_call else _s.created_at,
+        unindexed(_s.end_at) if is_few else _s.end_at,
     )
-    account_id = _unindexed(_s.account_id) if is_in_call else _s.account_id
+    account_id = unindexed(_s.account_id) if is_in_call else _s.account_id
     conditions = [account_id == bindparam("account_id"), *(known[name] for name in sorted(names))]
-    order = _unindexed(_s.created_at) if is_few else _s.created_at
+    order = unindexed(_s.created_at) if is_few else _s.created_at
     ids = (
         select(_s.id)
         .where(*conditions)

@@ -17,15 +17,15 @@ from .sessions import SELECT_SESSIONS, read_plain_sessions
 from .statement import Statement
 
 _s: Final = masking_session.c
-_IS_ON_NUMBER: Final = (
+IS_ON_NUMBER: Final = (
     _s.virtual_number_id
     == select(virtual_number.c.id).where(virtual_number.c.number == bindparam("number")).scalar_subquery()
 )
 # Asked from the calls' side: there are few of them.
-_IS_IN_CALL: Final = _s.id.in_(
+IS_IN_CALL: Final = _s.id.in_(
     select(live_call.c.busy_session_id).where(live_call.c.busy_session_id.is_not(None))
 )
-_FEW: Final = frozenset({"first_ref", "second_ref", "number", "reference", "in-progress"})
+FEW: Final = frozenset({"first_ref", "second_ref", "number", "reference", "in-progress"})
 """Filters that leave few sessions, which are found by indexes of their own and sorted. SQLite, which keeps no
 statistics here, might rather walk through all sessions of the account."""
 
@@ -38,12 +38,12 @@ def unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
 _CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
     "first_ref": _s.first_ref == bindparam("first_ref"),
     "second_ref": _s.second_ref == bindparam("second_ref"),
-    "number": _IS_ON_NUMBER,
+    "number": IS_ON_NUMBER,
     "reference": _s.reference == bindparam("reference"),
     "subaccount_id": _s.subaccount_id == bindparam("subaccount_id"),
     "active": _s.end_at > bindparam("now"),
     "expired": unindexed(_s.end_at) <= bindparam("now"),  # most are, so that their ends narrow nothing
-    "in-progress": and_(unindexed(_s.end_at) > bindparam("now"), _IS_IN_CALL),
+    "in-progress": and_(unindexed(_s.end_at) > bindparam("now"), IS_IN_CALL),
     "created_from": _s.created_at >= bindparam("created_from"),
     "created_until": _s.created_at < bindparam("created_until"),
     "before_at": and_(
@@ -71,7 +71,7 @@ def load_listed_sessions(tx: Tx, wanted: SessionListFilter, now: int) -> ListedS
 @lru_cache(maxsize=512)  # combinations of filters in use; each is a few kilobytes
 def page_statement(names: frozenset[str]) -> Statement:
     """Return the statement of a page, for the filters of these names."""
-    is_few = bool(names & _FEW)
+    is_few = bool(names & FEW)
     account_id = unindexed(_s.account_id) if "in-progress" in names else _s.account_id
     order = unindexed(_s.created_at) if is_few else _s.created_at
     ids = (
