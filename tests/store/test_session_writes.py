@@ -19,7 +19,8 @@ def test_release_of_a_pair_asks_the_clock(world: World) -> None:
     session = world.create()
     [(pair_key,)] = peek(world.store, "SELECT pair_key FROM masking_session")
     for at, is_released in ((session.ends_at - 1, False), (session.ends_at, True)):
-        world.store.run(session_writes.release_lapsed_pair, world.account.id, pair_key, at)
+        live = world.store.run(session_writes.lock_live_pair, world.account.id, pair_key, at)
+        assert (None if live is None else live.id) == (None if is_released else session.id)
         [(released_at,)] = peek(world.store, "SELECT released_at FROM masking_session")
         assert (released_at is not None) is is_released
 

@@ -38,12 +38,11 @@ _RELEASE_PAIR: Final = Statement(
     .values(released_at=bindparam("now"))
 )
 _LOCK_PAIR: Final = Statement(
-    select(_s.id, FLOOR_AT, _s.cooloff_s, _s.called_first_at)
+    select(_s.id, FLOOR_AT, _s.cooloff_s, _s.called_first_at, _s.end_at)
     .where(
         _s.account_id == bindparam("account_id"),
         _s.pair_key == bindparam("pair_key"),
         _s.released_at.is_(None),
-        _s.end_at > bindparam("now"),
     )
     .with_for_update()
 )
@@ -199,15 +198,16 @@ def insert_party(tx: Tx, account_id: int, ref: PartyRef, number: E164, now: int)
     tx.run(_INSERT_PARTY, account_id=account_id, ref=ref, sealed=sealed, created_at=now)
 
 
-def release_lapsed_pair(tx: Tx, account_id: int, pair_key: str, now: int) -> None:
-    """Free the pair's place in the unique index if its session is over."""
-    tx.run(_RELEASE_PAIR, account_id=account_id, pair_key=pair_key, now=now)
-
-
 def lock_live_pair(tx: Tx, account_id: int, pair_key: str, now: int) -> LivePair | None:
-    """Lock the live session of a pair."""
-    row = tx.row(_LOCK_PAIR, account_id=account_id, pair_key=pair_key, now=now)
-    return None if row is None else LivePair(*row)
+    """Lock the live session of a pair; one that is over gives up the pair's place in the unique index."""
+    row = tx.row(_LOCK_PAIR, account_id=account_id, pair_key=pair_key)
+    if row is None:
+        return None
+    *pair, end_at = row
+    if end_at > now:
+        return LivePair(*pair)
+    tx.run(_RELEASE_PAIR, account_id=account_id, pair_key=pair_key, now=now)
+    return None
 
 
 def insert_session(tx: Tx, **columns: Any) -> bool:

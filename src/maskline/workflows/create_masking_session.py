@@ -97,7 +97,6 @@ def create_masking_session(
         return PartyIsVirtual(role=Role.FIRST)
     if request.second_ref in ours:
         return PartyIsVirtual(role=Role.SECOND)
-    session_writes.release_lapsed_pair(tx, account.id, request.wish.pair_key, now)
     if (repeated := _repeat(tx, request)) is not None:
         return repeated
     return _allocate(tx, request)

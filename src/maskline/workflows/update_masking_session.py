@@ -122,7 +122,6 @@ def _change_parties(
     if after.second in ours:
         return PartyIsVirtual(role=Role.SECOND)
     key = _decide_pair_key(held, before, after)
-    session_writes.release_lapsed_pair(tx, account.id, key, now)
     if session_writes.lock_live_pair(tx, account.id, key, now) is not None:
         return PartyOccupied(role=changed_role)
     return _move_in(tx, account, held, changes, _Move(before, after, key, max(now, held.start_at)))
