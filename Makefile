@@ -30,7 +30,7 @@ check: $(VENV)/.dev  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests bench
+	$(BIN)/mypy tests bench examples
 	$(BIN)/lint-imports
 
 fix: $(VENV)/.dev  ## format and mend what can be mended by itself

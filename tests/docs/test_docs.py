@@ -24,7 +24,7 @@ _FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[[^\]\n]+\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`([^`\n]+)`")
 _FILE = re.compile(
-    r"(?:src|tests|docs|tools|requirements|bench)/[\w./*-]+|[A-Z]+\.md|Makefile|pyproject\.toml"
+    r"(?:src|tests|docs|tools|requirements|bench|examples)/[\w./*-]+|[A-Z]+\.md|Makefile|pyproject\.toml"
 )
 _MODULE = re.compile(r"maskline(?:\.\w+)+")
 _OPERATORS_FILES = frozenset({"maskline.toml", "maskline.db", "maskline.key"})

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "maskline"
 
-_DIRECTORIES = ("src", "tests", "docs", "bench", "tools", "requirements", ".ci")
+_DIRECTORIES = ("src", "tests", "docs", "bench", "examples", "tools", "requirements", ".ci")
 _SKIPPED = frozenset({"__pycache__", ".mypy_cache", ".ruff_cache", ".hypothesis"})
 
 
