@@ -1,13 +1,16 @@
+import re
 import sqlite3
 from typing import Any
 
 import psycopg
 import pytest
+from tests.store.plans import plan_of, scans
 from tests.world import NOW, World, peek, virtual
 
 from maskline.core.numbers import ANYONE
 from maskline.store import bindings
 from maskline.store.engine import Store, Tx
+from maskline.store.statement import Database
 from maskline.workflows.numbers import drain_number
 
 
@@ -94,3 +97,32 @@ def test_release_takes_whom_it_concerns(store: Store) -> None:
         refs[0],
         refs[2],
     }
+
+
+def test_an_empty_number_is_found_by_one_probe_each(world: World) -> None:
+    """The bindings of a number are looked at only until one is live, and those of other numbers never."""
+    rules = bindings.Rules(False, False, False, is_alone=True)
+    statement = bindings._candidates(rules, has_history=False)
+    given = {
+        "account_id": world.account.id,
+        "subaccount_id": 0,
+        "pool_id": 0,
+        "country": "",
+        "first_ref": "a" * 32,
+        "second_ref": "b" * 32,
+        "after_id": 0,
+        "count_max": 8,
+        "now": NOW,
+    }
+
+    def explain(tx: Tx) -> str:
+        if tx.database is Database.POSTGRESQL:
+            tx._raw.execute("SET enable_seqscan = off")  # tables of a few rows are rightly read whole
+        return plan_of(tx, statement, given)
+
+    plan = world.store.read(explain)
+    assert scans(world.store.database, plan) == []
+    assert "Anti Join" not in plan
+    assert re.search(
+        r"Limit .*\n.*Index (Only )?Scan using uq_binding_party|SEARCH binding .*uq_binding_party", plan
+    )

@@ -64,6 +64,19 @@ def crowded(store: Store) -> World:
     return world
 
 
+def test_creators_that_want_numbers_of_their_own_get_them(store: Store) -> None:
+    """64 creators at one moment look at the same empty numbers, and none takes one that another has just taken."""
+    world = World(store, number_count=0)
+    world.add_numbers(*(virtual(index) for index in range(2 * CREATOR_COUNT)))
+
+    def create(index: int) -> object:
+        return world.ask(2 * index, 2 * index + 1, is_geomatched=False, prefers_own_number=True)
+
+    answers = _all_at_once(CREATOR_COUNT, create)
+    made = [it.session.virtual_number for it in answers if isinstance(it, SessionCreated)]
+    assert len(made) == len(set(made)) == CREATOR_COUNT
+
+
 def test_creators_never_double_book(crowded: World) -> None:
     """64 creators that want the same people's sessions on the same numbers share them out without overlap."""
 

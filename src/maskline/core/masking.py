@@ -150,6 +150,8 @@ class NewMaskingSession:
     """None: any number of the account."""
     virtual_number: DID | None = None
     """The one number to have, or none at all; None: whichever the policy chooses."""
+    prefers_own_number: bool = False
+    """Whether a number that others are live on is taken only where there is none without."""
     reference: str | None = None
     """The client's own name for it, at most 200 characters; on repetition a given one replaces."""
     is_pair_ordered: bool = True

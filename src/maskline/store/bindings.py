@@ -110,10 +110,12 @@ _UPDATE_STRANGERS: Final = Statement(
 )
 
 # KEY SHARE waits for a removal in progress and then sees the number gone; creations do not wait for
-# each other. Sessions that answer strangers exclude one another, since their rule spans rows.
+# each other. Sessions that answer strangers exclude one another, since their rule spans rows; so do those
+# that want a number alone, but they need not wait for one: there are others.
 _usable = select(_n.id).where(_n.id == bindparam("id"), _n.draining_at.is_(None), _n.removed_at.is_(None))
 _HOLD: Final = Statement(_usable.with_for_update(read=True, key_share=True))
 _HOLD_ALONE: Final = Statement(_usable.with_for_update(key_share=True))
+_HOLD_IF_NOBODY_DOES: Final = Statement(_usable.with_for_update(key_share=True, skip_locked=True))
 
 
 class Rules(NamedTuple):
@@ -126,6 +128,8 @@ class Rules(NamedTuple):
     is_cooloff_for_all: bool
     is_strict: bool = False
     """It has PINs, and those of its number must stay hard to guess."""
+    is_alone: bool = False
+    """No other session is live on its number."""
 
 
 class Place(NamedTuple):
@@ -187,14 +191,16 @@ def count_pool(tx: Tx, wish: Wish, *, had_pin_clash: bool, now: int) -> PoolFact
 def hold_number(tx: Tx, wish: Wish, id_: int, *, now: int) -> bool:
     """Keep a number from being removed until the transaction ends; False when it is no longer a candidate.
 
-    A session that answers strangers, or puts them through, also keeps others of these kinds off, and
-    looks again whether the number suits it. On SQLite the write lock does all this.
+    A session that answers strangers, or puts them through, also keeps others of these kinds off, and one that is
+    to be alone keeps off all these and its like; they look again whether the number suits them. On SQLite the write
+    lock does all this.
     """
     if tx.database is Database.SQLITE:
         return True
-    if not (wish.rules.is_open or wish.rules.answers_strangers):
+    rules = wish.rules
+    if not (rules.is_open or rules.answers_strangers or rules.is_alone):
         return tx.row(_HOLD, id=id_) is not None
-    if tx.row(_HOLD_ALONE, id=id_) is None:
+    if tx.row(_HOLD_IF_NOBODY_DOES if rules.is_alone else _HOLD_ALONE, id=id_) is None:
         return False
     again = load_candidates(tx, wish, after_id=id_ - 1, count_max=1, now=now, has_history=False)
     return bool(again) and again[0].number_id == id_
@@ -316,6 +322,12 @@ def _is_unoccupied() -> ColumnElement[bool]:
     return _n.id.not_in(taken.scalar_subquery())
 
 
+def _has_nobody(now: BindParameter[int]) -> ColumnElement[bool]:
+    # One probe for each number. As NOT EXISTS it would be a join for PostgreSQL, which may read every binding for it.
+    somebody = select(_b.id).where(_b.virtual_number_id == _n.id, _b.released_at.is_(None), _b.end_at > now)
+    return somebody.correlate(virtual_number).limit(1).scalar_subquery().is_(None)
+
+
 def _is_compatible(rules: Rules) -> ColumnElement[bool]:
     now = bindparam("now", type_=_b.end_at.type)
     conditions: list[ColumnElement[bool]] = [true()]
@@ -325,6 +337,8 @@ def _is_compatible(rules: Rules) -> ColumnElement[bool]:
         conditions.append(~_is_on_number(_b.party_ref == ANYONE, _b.end_at > now))
     if rules.is_cooloff_for_all:
         conditions.append(~_is_on_number(_b.end_at <= now, _b.free_at > now))
+    if rules.is_alone:
+        conditions.append(_has_nobody(now))
     return and_(*conditions)
 
 
@@ -352,7 +366,7 @@ def _is_unguessable(rules: Rules) -> ColumnElement[bool]:
     return weighs <= bindparam("pin_weight_max", type_=BigInteger)
 
 
-@lru_cache(maxsize=32)  # five flags
+@lru_cache(maxsize=64)  # six flags
 def _candidates(rules: Rules, *, has_history: bool) -> Statement:
     pair_used_at: Any = null()
     party_used_at: Any = null()
@@ -394,7 +408,7 @@ def _candidates(rules: Rules, *, has_history: bool) -> Statement:
     )
 
 
-@lru_cache(maxsize=16)  # four flags
+@lru_cache(maxsize=32)  # five flags
 def _pool_counts(rules: Rules) -> Statement:
     in_country = _is_in_country()
     unoccupied = and_(in_country, _is_unoccupied())

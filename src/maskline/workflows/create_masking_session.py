@@ -191,8 +191,8 @@ def _allocate(tx: Tx, request: _Request) -> SessionCreated | PairIsLive | PoolEx
     _insert_parties(tx, request)
     bindings.release_parties(tx, wish.first_ref, wish.second_ref, now)
     had_pin_clash = False
-    for candidate in _candidates(tx, request):
-        match _occupy(tx, request, candidate.number_id):
+    for asked, candidate in _tries(tx, request):
+        match _occupy(tx, asked, candidate.number_id):
             case _Outcome.DONE:
                 _emit(tx, EventKind.SESSION_CREATED, request, request.session_id, 1)
                 if request.calls_first:
@@ -216,6 +216,16 @@ def _insert_parties(tx: Tx, request: _Request) -> None:
     present = [(ref, number) for ref, number in given if ref is not None and number is not None]
     for ref, number in sorted(present, key=lambda it: it[0]):  # one order, so that creators do not deadlock
         session_writes.insert_party(tx, request.account.id, ref, number, request.now)
+
+
+def _tries(tx: Tx, request: _Request) -> Iterator[tuple[_Request, Candidate]]:
+    """Yield free numbers in the order in which they are tried, each with what is asked of it."""
+    if request.new.prefers_own_number:
+        alone = request._replace(wish=request.wish._replace(rules=request.wish.rules._replace(is_alone=True)))
+        for candidate in _candidates(tx, alone):
+            yield alone, candidate
+    for candidate in _candidates(tx, request):
+        yield request, candidate
 
 
 def _candidates(tx: Tx, request: _Request) -> Iterator[Candidate]:
