@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
-from tests.api.native.asking import NOTHING, by_token, check_problem
+from tests.api.native.asking import NOTHING, by_token, check_problem, holder
 from tests.api.service import Tenant
 
+from maskline.core.access import Permission
 from maskline.core.delivery import EndpointCheck, EndpointCreated, NewEndpoint
 from maskline.workflows.webhook_endpoints import create_endpoint
 
@@ -105,3 +106,15 @@ def test_a_receiver_of_reports_is_made_once_it_has_said_the_word(tenant: Tenant)
 def test_wrong_reports_are_refused(tenant: Tenant, body: dict[str, object], code: str) -> None:
     """Before anybody is called."""
     check_problem(by_token(tenant).ask("POST", "/webhooks", body), 422, code)
+
+
+@pytest.mark.parametrize("numbers", [{"include_numbers": True}, {"format": "deepcall"}])
+def test_people_s_numbers_are_sent_for_who_may_see_calls(tenant: Tenant, numbers: dict[str, object]) -> None:
+    """As in streams: a key for webhooks alone gets them sent nowhere, and its receiver is not even called."""
+    body = {"url": HOOK + "/numbers", **numbers}
+    tenant.service.receivers[HOOK + "/numbers"] = EndpointCheck.CONFIRMED
+    webhooks = holder(tenant.service, {Permission.WEBHOOKS_WRITE}, tenant.account)
+    check_problem(webhooks.ask("POST", "/webhooks", body), 403, "not-permitted")
+    assert webhooks.ask("POST", "/webhooks", {"url": HOOK}).status == 201
+    both = holder(tenant.service, {Permission.WEBHOOKS_WRITE, Permission.CALLS_READ}, tenant.account)
+    assert both.ask("POST", "/webhooks", body).status == 201

@@ -7,7 +7,7 @@ from maskline.api.native.kernel import NativeKernel, refuse, reply
 from maskline.api.native.models.common import ListOf, instant, optional_instant
 from maskline.api.native.models.webhooks import NewWebhook, Webhook, WebhookWithSecret
 from maskline.api.native.routes import Asked, Route
-from maskline.core.access import Permission
+from maskline.core.access import Permission, is_granted
 from maskline.core.delivery import (
     Dialect,
     EndpointCheck,
@@ -32,7 +32,7 @@ class WebhooksAPI:
         return reply(200, ListOf[Webhook](data=[Webhook(**_fields(it)) for it in found]))
 
     async def create_webhook(self, asked: Asked) -> Response:
-        """Make a webhook; the answer has the secret, this once."""
+        """Make a webhook; the answer has the secret, this once. To be told people's numbers takes `calls:read` too."""
         wanted = asked.read(NewWebhook)
         new = NewEndpoint(
             url=wanted.url,
@@ -40,6 +40,11 @@ class WebhooksAPI:
             sends_numbers=wanted.include_numbers,
             dialect=Dialect(wanted.format),
         )
+        tells_numbers = (
+            new.sends_numbers or new.dialect is Dialect.DEEPCALL
+        )  # whose reports name both parties
+        if tells_numbers and not is_granted(asked.caller.permissions, Permission.CALLS_READ):
+            raise NativeError("not-permitted", "People's numbers take calls:read.")
         if new.dialect is Dialect.DEEPCALL:
             await self._check(new)
         return await self._kernel.write(

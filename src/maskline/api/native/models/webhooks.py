@@ -20,7 +20,9 @@ class NewWebhook(Request):
         list[Annotated[EventKind, Field(strict=False)]],
         Field(max_length=len(EventKind), description="Which events; none named means all."),
     ] = Field(default_factory=list)
-    include_numbers: Annotated[bool, Field(description="Whether people's numbers are told there.")] = False
+    include_numbers: Annotated[
+        bool, Field(description="Whether people's numbers are told there; takes `calls:read`.")
+    ] = False
     format: Annotated[
         WebhookFormat,
         Field(description="In whose words: every event in ours, or one report per call in DeepCall's."),
