@@ -3,6 +3,7 @@ import os
 
 import httpx
 import pytest
+from starlette.responses import JSONResponse
 from tests.api.plivo.test_kernel import FailingThreads
 from tests.api.service import Service
 
@@ -63,6 +64,15 @@ async def test_description_of_the_dialect() -> None:
     assert body["properties"]["session_expiry"]["maximum"] == 86_400
     assert "201" in sessions["post"]["responses"]
     assert not any("Recording" in path for path in paths)  # none is served here
+
+
+@pytest.mark.parametrize("dialect", ["plivo", "native", "deepcall"])
+def test_descriptions_are_made_once(service: Service, dialect: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers may ask for them as often as they like: making one takes the time of many answers."""
+    first = service.request("GET", f"/docs/{dialect}.json")
+    assert (first.status, first.headers["content-type"]) == (200, "application/json")
+    monkeypatch.setattr(JSONResponse, "render", None)
+    assert service.request("GET", f"/docs/{dialect}.json").body == first.body
 
 
 def test_metrics_of_a_running_service(service: Service) -> None:
