@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 
 from tests.world import NOW, peek
@@ -12,8 +13,15 @@ from maskline.core.inventory import (
     TrunkSettings,
 )
 from maskline.core.secret import Secret
-from maskline.store.engine import Store
-from maskline.workflows.trunks import TrunkExists, add_trunk, change_trunk, load_trunk, load_trunks
+from maskline.store.engine import Store, Tx
+from maskline.workflows.trunks import (
+    TrunkExists,
+    add_trunk,
+    change_trunk,
+    load_trunk,
+    load_trunk_to_change,
+    load_trunks,
+)
 
 FULL = TrunkSettings(
     name="carrier",
@@ -75,6 +83,24 @@ def test_changes(store: Store) -> None:
     assert store.read(load_trunks) == (changed, other)
     assert not store.run(change_trunk, replace(changed, id=added.id + 9))
     assert not store.run(change_trunk, replace(changed, name="another"))
+
+
+def test_nobody_s_change_is_lost(store: Store) -> None:
+    """Each of many changers at once changes what the one before left."""
+    store.run(add_trunk, FULL, NOW)
+
+    def accept(tx: Tx, network: str) -> bool:
+        known = load_trunk_to_change(tx, "carrier")
+        assert known is not None
+        return change_trunk(tx, replace(known, accept=(*known.accept, network)))
+
+    networks = {f"192.0.2.{it}/32" for it in range(8)}
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(lambda it: store.run(accept, it), networks))
+    left = store.read(load_trunk, "carrier")
+    assert left is not None
+    assert set(left.accept) == networks | set(FULL.accept)
+    assert store.run(load_trunk_to_change, "nobody") is None
 
 
 def test_password_is_sealed(store: Store) -> None:

@@ -22,7 +22,7 @@ from maskline.workflows.trunks import (
     TrunkRemoved,
     add_trunk,
     change_trunk,
-    load_trunk,
+    load_trunk_to_change,
     load_trunks,
     remove_trunk,
 )
@@ -101,7 +101,7 @@ def _changer(options: TrunkOptions) -> Callable[[Trunk], Trunk]:
 
 
 def _change(tx: Tx, name: str, *, change: Callable[[Trunk], Trunk]) -> Trunk:
-    changed = change(found(load_trunk(tx, name), "trunk", name))
+    changed = change(found(load_trunk_to_change(tx, name), "trunk", name))
     change_trunk(tx, changed)
     return changed
 

@@ -38,8 +38,16 @@ def add_trunk(tx: Tx, settings: TrunkSettings, now: int) -> Trunk | TrunkExists:
     return Trunk(id=id_, created_at=now, **given)
 
 
+def load_trunk_to_change(tx: Tx, name: str) -> Trunk | None:
+    """Load the trunk of this name; nobody else changes it until the transaction ends."""
+    return None if rows.lock_trunk(tx, name) is None else rows.load_trunk(tx, name)
+
+
 def change_trunk(tx: Tx, trunk: Trunk) -> bool:
-    """Give a trunk the settings of `trunk`; False when there is none of its id and name."""
+    """Give a trunk all the settings of `trunk`, which was loaded to be changed; False when there is none of its name.
+
+    Its id must be the same, too.
+    """
     return rows.update_trunk(tx, trunk.id, trunk)
 
 

@@ -33,6 +33,7 @@ from maskline.workflows.trunks import (
     change_trunk,
     list_trunk_page,
     load_trunk,
+    load_trunk_to_change,
     remove_trunk,
 )
 
@@ -158,7 +159,7 @@ def _registration(model: RegistrationModel | None) -> Registration | None:
 
 
 def _change(tx: Tx, name: str, wanted: TrunkChanges) -> Trunk | NativeError:
-    known = load_trunk(tx, name)
+    known = load_trunk_to_change(tx, name)
     if known is None:
         return NativeError("not-found")
     changed = change_settings(known, wanted)
