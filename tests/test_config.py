@@ -125,6 +125,15 @@ def test_networks_for_outgoing_requests_are_a_list(monkeypatch: pytest.MonkeyPat
     assert render_settings(settings)["outbound_allowed_networks"] == "10.0.0.0/8,fd00::/8,192.0.2.1/32"
 
 
+@pytest.mark.parametrize(("text", "is_on"), [("true", True), ("false", False)])
+def test_switches_print_as_they_are_read(monkeypatch: pytest.MonkeyPatch, text: str, is_on: bool) -> None:
+    """As TOML has them, wherever they are set."""
+    monkeypatch.setenv("MASKLINE_DEEPCALL_OWN_NUMBERS", text)
+    settings = load_settings()
+    assert settings.deepcall_own_numbers is is_on
+    assert render_settings(settings)["deepcall_own_numbers"] == text
+
+
 def test_settings_are_frozen() -> None:
     """Nobody changes a setting after start."""
     with pytest.raises(ValueError, match="frozen"):

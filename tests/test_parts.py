@@ -65,6 +65,7 @@ def test_choices_of_the_deepcall_dialect_are_settings(tmp_path: Path) -> None:
         "deepcall_repeat": "reuse",
         "deepcall_error_status": "4xx",
         "deepcall_success_shape": "top",
+        "deepcall_own_numbers": "false",
         "deepcall_unset_max": 7,
         "recording_links_s": 60,
     }
@@ -74,6 +75,7 @@ def test_choices_of_the_deepcall_dialect_are_settings(tmp_path: Path) -> None:
         repeat_rule=RepeatRule.REUSE,
         success_shape=SuccessShape.TOP,
         has_error_statuses=True,
+        has_own_numbers=False,
         unset_count_max=7,
         recording_links_s=60,
     )

@@ -178,6 +178,10 @@ class Settings(BaseSettings):
     deepcall_success_shape: SuccessShape = Field(
         SuccessShape.UNION, description="DeepCall: body of a success: union, data, top or mask."
     )
+    deepcall_own_numbers: bool = Field(
+        True,  # noqa: FBT003  # a default
+        description="DeepCall: true gives a mask a number without other live masks while there is one, or false.",
+    )
     deepcall_unset_max: int = Field(
         1, ge=1, le=UNSET_COUNT_MAX, description="DeepCall: masks that an unset without m1 and m2 may end."
     )
@@ -310,7 +314,9 @@ def hide_password(url: str) -> str:
 
 
 def _render_value(value: Any) -> str | int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None or isinstance(value, int):
         return value
     if isinstance(value, Address | PortRange):
         return str(value)

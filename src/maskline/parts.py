@@ -138,6 +138,7 @@ def deepcall_settings(settings: Settings) -> DeepCallSettings:
         repeat_rule=RepeatRule(settings.deepcall_repeat.value),
         success_shape=settings.deepcall_success_shape,
         has_error_statuses=settings.deepcall_error_status is DeepCallErrorStatus.OWN,
+        has_own_numbers=settings.deepcall_own_numbers,
         unset_count_max=settings.deepcall_unset_max,
         recording_links_s=settings.recording_links_s,
     )

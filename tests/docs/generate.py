@@ -74,7 +74,9 @@ def render_settings() -> str:
     """A table of all settings."""
     lines = ["| setting | environment | default | meaning |", "| --- | --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
-        default = _render_default(field.default)
+        # What is a flag on the command line is a word in a file.
+        is_switch = isinstance(field.default, bool)
+        default = f"`{str(field.default).lower()}`" if is_switch else _render_default(field.default)
         lines.append(
             f"| `{name}` | `{ENVIRONMENT_PREFIX}{name.upper()}` | {default} | {_cell(field.description or '')} |"
         )

@@ -2,8 +2,8 @@ import pytest
 from tests.world import NOW, SECOND, World, person, virtual
 
 from maskline.core.allocation import PoolExhausted
-from maskline.core.click_to_call import CallOrdered, NewClick, NumberNotLeased, OtherNumberShown
-from maskline.core.masking import PartyIsVirtual, Role
+from maskline.core.click_to_call import CallOrdered, NumberNotLeased, OtherNumberShown
+from maskline.core.masking import NewMaskingSession, PartyIsVirtual, RepeatRule, Role
 from maskline.core.numbers import DID, E164
 from maskline.core.routing import CallOrder
 from maskline.workflows.click_to_call import click_to_call
@@ -15,7 +15,17 @@ Outcome = CallOrdered | NumberNotLeased | OtherNumberShown | PoolExhausted | Par
 
 def click(world: World, first: E164, second: E164, shown: DID | None = None) -> Outcome:
     """Ask that two people be called."""
-    new = NewClick(first=first, second=second, ends_at=END, shown=shown, ring_timeout_s=20, reference="x")
+    new = NewMaskingSession(
+        first=first,
+        second=second,
+        ends_at=END,
+        ring_timeout_s=20,
+        reference="x",
+        virtual_number=shown,
+        is_geomatched=False,
+        is_pair_ordered=False,
+        repeat_rule=RepeatRule.REUSE,
+    )
     return world.store.run(click_to_call, world.account, new, NOW)
 
 

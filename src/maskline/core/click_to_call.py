@@ -3,23 +3,6 @@
 from dataclasses import dataclass
 
 from .masking import MaskingSession
-from .numbers import DID, E164
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewClick:
-    """What is asked of `click_to_call`; the two differ. `ends_at` (µs UTC) and the rest are of a session made for it.
-
-    `shown` is the number both are to see; None: whichever the session has.
-    """
-
-    first: E164
-    """Who is called first."""
-    second: E164
-    ends_at: int
-    shown: DID | None = None
-    ring_timeout_s: int | None = None
-    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

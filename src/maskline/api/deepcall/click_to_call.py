@@ -11,8 +11,9 @@ from maskline.api.deepcall import errors, values
 from maskline.api.deepcall.body import Fields, read_fields
 from maskline.api.deepcall.errors import Code, DeepCallError
 from maskline.api.deepcall.kernel import DeepCallKernel
+from maskline.api.deepcall.new_session import build_session
 from maskline.core.allocation import PoolExhausted
-from maskline.core.click_to_call import CallOrdered, NewClick, NumberNotLeased, OtherNumberShown
+from maskline.core.click_to_call import CallOrdered, NumberNotLeased, OtherNumberShown
 from maskline.core.inventory import Account
 from maskline.core.masking import (
     MICROSECONDS,
@@ -20,6 +21,7 @@ from maskline.core.masking import (
     RING_TIMEOUT_S_MIN,
     SESSION_EXPIRY_S_DEFAULT,
     PartyIsVirtual,
+    RepeatRule,
     Role,
 )
 from maskline.core.numbers import DID, E164
@@ -48,7 +50,7 @@ class ClickToCallAPI:
             _check_number_type(fields, name)
         pair = (_read_numbers(fields, "from", account)[0], _read_number(fields, "to", account))
         shown = _read_shown(fields, ("cli", "fromCLI", "toCLI"), account)
-        return await self._place(request, account, self._build(fields, account, pair, shown))
+        return await self._place(request, fields, account, pair, shown)
 
     async def call_agent_and_customer(self, request: Request) -> Response:
         """Version 3: `callFirst` says which of agent and customer is called first."""
@@ -61,7 +63,7 @@ class ClickToCallAPI:
             raise errors.invalid("callFirst is neither agent nor customer")
         pair = (agent, customer) if call_first == "agent" else (customer, agent)
         shown = _read_shown(fields, ("customerCLI", "agentCLI", "fromCLI"), account)
-        return await self._place(request, account, self._build(fields, account, pair, shown))
+        return await self._place(request, fields, account, pair, shown)
 
     async def _authenticate(self, request: Request) -> tuple[Fields, Account]:
         if request.method == "HEAD":  # nobody means a call by it
@@ -69,30 +71,25 @@ class ClickToCallAPI:
         fields = await read_fields(request)
         return fields, await self._kernel.authenticate(fields)
 
-    def _build(
-        self, fields: Fields, account: Account, pair: tuple[E164, E164], shown: DID | None
-    ) -> NewClick:
-        """What is asked for, the first called first. Raises DeepCallError: 1000, 1502."""
+    async def _place(
+        self, request: Request, fields: Fields, account: Account, pair: tuple[E164, E164], shown: DID | None
+    ) -> Response:
+        """Order the call of the pair, the first called first, who both see `shown`. Raises DeepCallError."""
         if pair[0] == pair[1]:
             raise errors.invalid("both are the same number")
         now = self._kernel.clock.now()
-        ends_at = values.read_end(fields, now=now, timezone=account.timezone)
-        if ends_at is None:
-            ends_at = now + SESSION_EXPIRY_S_DEFAULT * MICROSECONDS
-        if ends_at <= now:
-            raise errors.invalid("the expiry is in the past")
-        return NewClick(
-            first=pair[0],
-            second=pair[1],
-            ends_at=ends_at,
+        new = build_session(
+            fields,
+            account,
+            self._kernel.settings,
+            parties=pair,
+            lasts_us=SESSION_EXPIRY_S_DEFAULT * MICROSECONDS,
+            repeat_rule=RepeatRule.REUSE,
+            now=now,
             shown=shown,
             ring_timeout_s=_read_ring_timeout(fields),
-            reference=values.read_event_id(fields),
         )
-
-    async def _place(self, request: Request, account: Account, click: NewClick) -> Response:
-        now = self._kernel.clock.now()
-        outcome = await self._kernel.store.write(click_to_call, account, click, now)
+        outcome = await self._kernel.store.write(click_to_call, account, new, now)
         match outcome:
             case CallOrdered(call_id=call_id, session=session):
                 told = {"callId": call_id, "mask": values.render_digits(session.virtual_number)}

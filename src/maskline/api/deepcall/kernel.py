@@ -49,6 +49,8 @@ class DeepCallSettings:
     success_shape: SuccessShape = SuccessShape.UNION
     has_error_statuses: bool = False
     """Whether refusals have an HTTP status of their own; else it is 200."""
+    has_own_numbers: bool = True
+    """Whether a mask is given a number without other masks while there is one."""
     unset_count_max: int = 1
     """Masks that one unset may end where it does not name both parties."""
     recording_links_s: int = 0

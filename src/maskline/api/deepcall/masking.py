@@ -6,6 +6,7 @@ from maskline.api.deepcall import answers, errors, values
 from maskline.api.deepcall.body import Fields, read_fields
 from maskline.api.deepcall.errors import Code, DeepCallError
 from maskline.api.deepcall.kernel import DeepCallKernel
+from maskline.api.deepcall.new_session import build_session
 from maskline.core.allocation import PoolExhausted
 from maskline.core.deepcall import MaskChoice, MasksUnset, NoSuchMask, SuccessShape, TooManyMasks
 from maskline.core.inventory import Account
@@ -87,19 +88,14 @@ class MaskingAPI:
         m1, m2 = _read_party(fields, "m1", account), _read_party(fields, "m2", account)
         if m1 == m2:
             raise DeepCallError(Code.SAME_PARTY)
-        ends_at = values.read_end(fields, now=now, timezone=account.timezone)
-        if ends_at is None:
-            ends_at = now + settings.expiry_minutes * values.MINUTE_US
-        if ends_at <= now:
-            raise errors.invalid("the expiry is in the past")
-        return NewMaskingSession(
-            first=m1,
-            second=m2,
-            ends_at=ends_at,
-            is_geomatched=False,
-            is_pair_ordered=False,
+        return build_session(
+            fields,
+            account,
+            settings,
+            parties=(m1, m2),
+            lasts_us=settings.expiry_minutes * values.MINUTE_US,
             repeat_rule=settings.repeat_rule,
-            reference=values.read_event_id(fields),
+            now=now,
         )
 
     def _reply(self, request: Request, message: str, data: dict[str, object]) -> Response:
