@@ -165,7 +165,6 @@ def _list(tx: Tx, account: str | None) -> tuple[VirtualNumber, ...]:
 
 def parse_numbers(texts: tuple[str, ...]) -> tuple[DID, ...]:
     """Numbers with their plus and country code, each once. Raises InputError."""
-    """Numbers with their plus, each once. Raises InputError."""
     if len(texts) > NUMBERS_MAX:
         msg = f"at most {NUMBERS_MAX} numbers at once"
         raise InputError(msg)

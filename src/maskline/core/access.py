@@ -11,7 +11,6 @@ from typing import Final
 from .inventory import Account
 from .secret import Secret
 
-KEY_NAME_LENGTH_MAX: Final = 100
 KEY_COUNT_MAX: Final = 200
 """Keys of one account, and of the operator: enough for one per program and its rotation, and a list stays readable."""
 OVERLAP_S_MAX: Final = 7 * 86_400
