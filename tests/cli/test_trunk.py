@@ -170,6 +170,14 @@ def test_unusable_values_exit_2(ready: Maskline, options: list[str]) -> None:
     assert ready("trunk", "list").out == "There are no trunks.\n"
 
 
+@pytest.mark.parametrize("name", ["north/south", "-", " north", "n" * 65, "nörd"])
+def test_names_stand_in_paths(ready: Maskline, name: str) -> None:
+    """A name by which the native interface could not be asked for the trunk is refused."""
+    result = ready("trunk", "add", "--peer", "127.0.0.1:5060", "--", name)
+    assert (result.code, result.out) == (2, "")
+    assert "a name has 1 to 64 letters" in result.err
+
+
 def test_names_are_unique(ready: Maskline) -> None:
     """The second of a name exits 1."""
     assert ready("trunk", "add", "carrier", "--peer", "127.0.0.1:5061").code == 0

@@ -11,7 +11,14 @@ from cyclopts import App, Parameter
 from maskline.cli.context import Context, found
 from maskline.cli.remote import accounts as remote
 from maskline.clock import to_datetime
-from maskline.core.inventory import Account, AllocationPolicy, CooloffScope, NewAccount
+from maskline.core.inventory import (
+    PATH_NAME,
+    PATH_NAME_LENGTH_MAX,
+    Account,
+    AllocationPolicy,
+    CooloffScope,
+    NewAccount,
+)
 from maskline.core.routing import BUILT_IN
 from maskline.core.secret import Secret
 from maskline.errors import InputError, RefusedError
@@ -179,6 +186,15 @@ def check_name(name: str) -> str:
         msg = f"a name has 1 to {NAME_LENGTH_MAX} printable characters"
         raise InputError(msg)
     return name.strip()
+
+
+def check_path_name(name: str) -> str:
+    """A name that stands in paths. Raises InputError."""
+    if len(name) > PATH_NAME_LENGTH_MAX or not re.fullmatch(PATH_NAME, name, re.ASCII):
+        raise InputError(
+            f"a name has 1 to {PATH_NAME_LENGTH_MAX} letters, digits, and blanks, dots, lines or hyphens between them"
+        )
+    return name
 
 
 def check_country(country: str) -> str:

@@ -1,25 +1,23 @@
 """`maskline pool ...`."""
 
-import re
 from typing import Annotated, Final, Literal
 
 from cyclopts import App, Parameter
 
+from maskline.cli.account import check_path_name
 from maskline.cli.context import Context, found
 from maskline.cli.number import find_account, parse_numbers
 from maskline.cli.remote import pools as remote
 from maskline.clock import to_datetime
 from maskline.core.inventory import AllocationPolicy, Pool
 from maskline.core.numbers import DID
-from maskline.errors import InputError, RefusedError
+from maskline.errors import RefusedError
 from maskline.store.engine import Tx
 from maskline.workflows import numbers as number_work
 from maskline.workflows import pools as work
 from maskline.workflows.numbers import NumberChanges, NumberNotFound
 from maskline.workflows.pools import PoolDeleted, PoolExists, PoolInUse, PoolNotFound
 
-NAME_LENGTH_MAX: Final = 64
-_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._-]*[A-Za-z0-9])?", re.ASCII)
 _PAGE_LENGTH: Final = 100
 
 
@@ -45,12 +43,13 @@ def add_commands(app: App, context: Context) -> None:
             name: Letters, digits, and blanks, dots, lines and hyphens between them; unique within the account.
             policy: How the next number of the pool is chosen.
         """
-        if len(name) > NAME_LENGTH_MAX or not _NAME.fullmatch(name):
-            raise InputError(
-                f"a pool's name has 1 to {NAME_LENGTH_MAX} letters, digits, dots, lines or hyphens"
-            )
         made = context.perform(
-            _create, remote.create_pool, account, name, AllocationPolicy(policy), context.clock.now()
+            _create,
+            remote.create_pool,
+            account,
+            check_path_name(name),
+            AllocationPolicy(policy),
+            context.clock.now(),
         )
         if isinstance(made, PoolExists):
             raise RefusedError(f"the account has a pool named {name!r} already")

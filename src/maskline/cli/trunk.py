@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from maskline.cli.account import check_name
+from maskline.cli.account import check_path_name
 from maskline.cli.context import Context, found
 from maskline.cli.remote import trunks as remote
 from maskline.cli.trunk_options import TrunkOptions, change_settings, read_password
@@ -40,11 +40,11 @@ def add_commands(app: App, context: Context) -> None:
         """Add a trunk; --peer or --target says where its calls go.
 
         Args:
-            name: A name of your own, unique.
+            name: Letters, digits, and blanks, dots, lines and hyphens between them; unique.
         """
         if options.peer is None and not options.target:
             raise InputError("--peer or --target is needed")
-        new = change_settings(TrunkSettings(name=check_name(name), targets=()), read_password(options))
+        new = change_settings(TrunkSettings(name=check_path_name(name), targets=()), read_password(options))
         if not new.accept:
             new = replace(new, accept=networks_of(_all_targets(new)))
         trunk = context.perform(add_trunk, remote.add_trunk, new, context.clock.now())

@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from .numbers import DID
 from .secret import Secret
+
+PATH_NAME: Final = r"[A-Za-z0-9]([A-Za-z0-9 ._-]*[A-Za-z0-9])?"
+"""Names of pools and trunks, which stand in paths of the native interface: what needs no escape there but blanks."""
+PATH_NAME_LENGTH_MAX: Final = 64
 
 
 class AllocationPolicy(StrEnum):

@@ -1,15 +1,10 @@
 """Make, find, change and delete an account's pools; numbers join one by `workflows.numbers.change_number`."""
 
-import re
 from dataclasses import dataclass
-from typing import Final
 
 from maskline.core.inventory import AllocationPolicy, Pool
 from maskline.store import pools as rows
 from maskline.store.engine import Tx
-
-POOL_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._-]{0,62}[A-Za-z0-9])?", re.ASCII)
-"""A name that stands in paths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

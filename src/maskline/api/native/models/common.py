@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from maskline.clock import to_datetime
+from maskline.core.inventory import PATH_NAME, PATH_NAME_LENGTH_MAX
 from maskline.core.numbers import DID, E164, parse_number
 from maskline.core.secret import Secret
 
@@ -173,9 +174,7 @@ Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX, pattern=_N
 """A name people can read and type, without blanks around it."""
 
 
-PathName = Annotated[
-    str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]([A-Za-z0-9 ._-]*[A-Za-z0-9])?$")
-]
+PathName = Annotated[str, Field(min_length=1, max_length=PATH_NAME_LENGTH_MAX, pattern=f"^{PATH_NAME}$")]
 """A name that stands in paths: letters, digits, and blanks, dots, lines and hyphens between them."""
 AccountId = Annotated[str, Field(pattern=r"^MA[0-9A-Za-z]{18}$", description="An account's auth id.")]
 SubaccountId = Annotated[str, Field(pattern=r"^SA[0-9A-Za-z]{18}$", description="A sub-account's auth id.")]
