@@ -9,7 +9,7 @@ import pytest
 from maskline.api.deepcall.kernel import DeepCallSettings
 from maskline.config import Settings, load_settings
 from maskline.core.deepcall import SuccessShape
-from maskline.core.masking import PinSettings, RepeatRule
+from maskline.core.masking import PinSettings, RecordFormat, RepeatRule
 from maskline.core.pin import PIN_LIMITS, PinLimits, TryLimit
 from maskline.core.routing import AskPin, PinLocked, PinWrong, decide_route
 from maskline.core.secret import Secret
@@ -66,6 +66,7 @@ def test_choices_of_the_deepcall_dialect_are_settings(tmp_path: Path) -> None:
         "deepcall_error_status": "4xx",
         "deepcall_success_shape": "top",
         "deepcall_own_numbers": "false",
+        "deepcall_record": "wav",
         "deepcall_unset_max": 7,
         "recording_links_s": 60,
     }
@@ -76,9 +77,18 @@ def test_choices_of_the_deepcall_dialect_are_settings(tmp_path: Path) -> None:
         success_shape=SuccessShape.TOP,
         has_error_statuses=True,
         has_own_numbers=False,
+        record_format=RecordFormat.WAV,
         unset_count_max=7,
         recording_links_s=60,
     )
+
+
+@pytest.mark.parametrize(
+    ("record", "format_"), [("no", None), ("mp3", RecordFormat.MP3), ("wav", RecordFormat.WAV)]
+)
+def test_recording_of_the_deepcall_dialect(tmp_path: Path, record: str, format_: RecordFormat | None) -> None:
+    """Off, or as one of both files."""
+    assert deepcall_settings(settings_of(tmp_path, deepcall_record=record)).record_format is format_
 
 
 async def test_store_of_the_switch_counts_by_the_settings(tmp_path: Path, store: Store) -> None:

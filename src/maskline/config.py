@@ -37,6 +37,7 @@ from maskline.core.deepcall import (
     EXPIRY_MINUTES_MAX,
     UNSET_COUNT_MAX,
     DeepCallErrorStatus,
+    DeepCallRecord,
     DeepCallRepeat,
     SuccessShape,
 )
@@ -181,6 +182,10 @@ class Settings(BaseSettings):
     deepcall_own_numbers: bool = Field(
         True,  # noqa: FBT003  # a default
         description="DeepCall: true gives a mask a number without other live masks while there is one, or false.",
+    )
+    deepcall_record: DeepCallRecord = Field(
+        DeepCallRecord.NO,
+        description="DeepCall: whether calls under new masks are recorded, and as what: no, mp3 or wav.",
     )
     deepcall_unset_max: int = Field(
         1, ge=1, le=UNSET_COUNT_MAX, description="DeepCall: masks that an unset without m1 and m2 may end."

@@ -11,9 +11,9 @@ from maskline.api.ports import HealthCheck
 from maskline.clock import Clock
 from maskline.config import Settings
 from maskline.config_types import RecordingChannels
-from maskline.core.deepcall import DeepCallErrorStatus, DeepCallUser
+from maskline.core.deepcall import DeepCallErrorStatus, DeepCallRecord, DeepCallUser
 from maskline.core.inventory import Account
-from maskline.core.masking import RepeatRule
+from maskline.core.masking import RecordFormat, RepeatRule
 from maskline.core.numbers import DID
 from maskline.core.pin import PinLimits, TryLimit
 from maskline.engine.media_client import MediaRelay
@@ -139,9 +139,20 @@ def deepcall_settings(settings: Settings) -> DeepCallSettings:
         success_shape=settings.deepcall_success_shape,
         has_error_statuses=settings.deepcall_error_status is DeepCallErrorStatus.OWN,
         has_own_numbers=settings.deepcall_own_numbers,
+        record_format=_deepcall_record_format(settings.deepcall_record),
         unset_count_max=settings.deepcall_unset_max,
         recording_links_s=settings.recording_links_s,
     )
+
+
+def _deepcall_record_format(record: DeepCallRecord) -> RecordFormat | None:
+    match record:
+        case DeepCallRecord.NO:
+            return None
+        case DeepCallRecord.MP3:
+            return RecordFormat.MP3
+        case DeepCallRecord.WAV:
+            return RecordFormat.WAV
 
 
 def build_store(settings: Settings, threads: StoreThreads) -> WorkflowStore:

@@ -4,9 +4,11 @@ import base64
 import json
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,18 +19,28 @@ from maskline.core.deepcall import DeepCallCredentials
 from maskline.webhooks.handshake import WORD
 from maskline.workflows.deepcall_credentials import issue_ssid
 from tests.interop.client import TIMEOUT_S, Client
-from tests.interop.ground import HTTP_PORT, now_us
+from tests.interop.ground import HTTP_PORT, Ground, loopback_block, now_us
 from tests.interop.stage import Stage
-from tests.interop.talk import TONE_A_HZ, TONE_B_HZ, CallTimes, begin_talk, read_times, tell_to_hang_up
+from tests.interop.talk import (
+    PORT_A,
+    PORT_B,
+    TONE_A_HZ,
+    TONE_B_HZ,
+    CallTimes,
+    begin_talk,
+    read_times,
+    tell_to_hang_up,
+)
 from tests.interop.test_service_initiated import (
     NOBODY,
     answering,  # noqa: F401  # a fixture
     check_apart,
     wait_for_invite,
 )
-from tests.interop.voice import Voice
+from tests.interop.voice import Voice, voice
 from tests.interop.waiting import wait_for
-from tests.interop.web import Visit, Web
+from tests.interop.web import Visit, Web, serve_web
+from tests.peers import need
 
 pytestmark = pytest.mark.sipp
 
@@ -92,8 +104,32 @@ class Panel:
 
 
 @pytest.fixture
-def panel(stage: Stage, client: Client, web: Web) -> Panel:
+def panel(stage: Stage, web: Web) -> Panel:
     """A customer whose receiver has said the word and is told of calls."""
+    return open_panel(stage, web)
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Iterator[tuple[Stage, Panel]]:
+    """A customer of a service of its own, which records calls under masks as wav."""
+    need("sipp")
+    with loopback_block() as block, serve_web(f"{block}.0.30") as web:
+        settings = {"DEEPCALL_RECORD": "wav", "OUTBOUND_ALLOWED_NETWORKS": f"{block}.0.0/16"}
+        ground = Ground(block, tmp_path / "recorded", settings=settings)
+        stage = Stage(ground, ground.add_carriers(1)[0], tmp_path)
+        ground.start()
+        try:
+            yield stage, open_panel(stage, web)
+        finally:
+            stage.close()
+            ground.stop()
+            ground.store.close()
+    assert ground.told_in_logs() == []
+    assert ground.errors_in_logs() == []
+
+
+def open_panel(stage: Stage, web: Web) -> Panel:
+    """Make a customer of the stage's carrier, and the receiver of its reports."""
     now = now_us()
     account = stage.carrier.account
     credentials = stage.ground.store.run(
@@ -112,7 +148,13 @@ def panel(stage: Stage, client: Client, web: Web) -> Panel:
     with opener.open(request, timeout=TIMEOUT_S) as response:
         made = json.load(response)
     assert [visit.body for visit in web.visits_to(name)] == ["{}"], "the service asked before it made it"
-    return Panel(client=client, web=web, name=name, secret=made["secret"], credentials=credentials)
+    return Panel(
+        client=Client(stage.ground, stage.carrier),
+        web=web,
+        name=name,
+        secret=made["secret"],
+        credentials=credentials,
+    )
 
 
 def in_india(at_s: float) -> str:
@@ -161,17 +203,15 @@ def test_masked_calls_of_both_directions_are_reported(stage: Stage, panel: Panel
     assert len({report["callId"] for report in reports}) == 2
 
 
-def test_recorded_call_is_reported_with_its_file(stage: Stage, panel: Panel, voices: Voices) -> None:
-    """The report waits for the recording, whose URL is whole and leads to it."""
+def test_recorded_call_is_reported_with_its_file(recorded: tuple[Stage, Panel]) -> None:
+    """Where masks are set to be recorded the report waits for the recording, whose URL is whole and leads to it."""
+    stage, panel = recorded
     panel.set()
-    (session,) = stage.ground.query(
-        f"SELECT id FROM masking_session WHERE account_id = {stage.carrier.account.id}"
-    )
-    changed = panel.client.request(
-        "POST", f"Masking/Session/{session[0]}/", {"record": True, "record_file_format": "wav"}
-    )
-    assert changed.status in (200, 202), changed.body
-    hold_talk(stage, voices)
+    with (
+        voice((stage.caller.hosts[1], PORT_A), TONE_A_HZ) as caller,
+        voice((stage.callee.hosts[1], PORT_B), TONE_B_HZ) as callee,
+    ):
+        hold_talk(stage, (caller, callee))
     (report,) = panel.wait_for_reports(1)
     (file,) = report["recordings"]
     assert {leg["recordingUrl"] for leg in report["nHDetail"]} == {file["file"]}

@@ -53,6 +53,14 @@ class DeepCallErrorStatus(StrEnum):
     """400, 401, 403 or 409; and 500 or 503 where the service is at fault."""
 
 
+class DeepCallRecord(StrEnum):
+    """Whether calls under new masks are recorded, and as what: no request says so, the vendor's panel does."""
+
+    NO = "no"
+    MP3 = "mp3"
+    WAV = "wav"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeepCallUser:
     """The user of an account and its token. Instants in µs UTC."""

@@ -1,11 +1,11 @@
-"""Masks get numbers of their own, so that a number alone says which mask is meant."""
-
+import pytest
 from tests.api.deepcall.conftest import DeepCallTenant, Services
 from tests.api.deepcall.test_click_to_call import click
 
-from maskline.core.masking import SessionFilter, SessionStatus
+from maskline.core.masking import MaskingSession, RecordFormat, SessionFilter, SessionStatus
 from maskline.workflows.list_masking_sessions import list_masking_sessions
 
+Recording = tuple[bool, RecordFormat]
 NUMBER_COUNT = 5  # of a fresh account
 
 
@@ -14,11 +14,12 @@ def people(index: int) -> tuple[int, int]:
     return 9120256000 + 2 * index, 9120256001 + 2 * index
 
 
-def live_count(deepcall: DeepCallTenant) -> int:
+def live_sessions(deepcall: DeepCallTenant) -> tuple[MaskingSession, ...]:
+    """Of this account, newest first."""
     service = deepcall.service
     active = SessionFilter(status=SessionStatus.ACTIVE)
     found = service.run(list_masking_sessions, deepcall.tenant.account, active, service.clock.now())
-    return found.total_count
+    return found.sessions
 
 
 def test_the_unset_sample_with_as_many_masks_as_numbers(deepcall: DeepCallTenant) -> None:
@@ -28,7 +29,7 @@ def test_the_unset_sample_with_as_many_masks_as_numbers(deepcall: DeepCallTenant
     for left, mask in zip(reversed(range(NUMBER_COUNT)), masks, strict=True):
         data = deepcall.call("Masking/unset", mask=int(mask), expiry_duration=-1).body["data"]
         assert (data["mask"], data["count"]) == (mask, 1)
-        assert live_count(deepcall) == left
+        assert len(live_sessions(deepcall)) == left
     assert deepcall.set(*people(0))["mask"] == masks[0]
 
 
@@ -56,3 +57,22 @@ def test_a_setting_lets_masks_share(services: Services) -> None:
     """From the first on, as other dialects' sessions do."""
     deepcall = services.tenant(has_own_numbers=False)
     assert len({deepcall.set(*people(index))["mask"] for index in range(3)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "recording"),
+    [
+        ({}, (False, RecordFormat.MP3)),
+        ({"record_format": RecordFormat.MP3}, (True, RecordFormat.MP3)),
+        ({"record_format": RecordFormat.WAV}, (True, RecordFormat.WAV)),
+    ],
+)
+def test_recording_is_a_setting(
+    services: Services, settings: dict[str, RecordFormat], recording: Recording
+) -> None:
+    """Of masks that are set and of those made for a call; not asked for by any request."""
+    deepcall = services.tenant(**settings)
+    deepcall.set(*people(0), record=True)
+    first, second = people(1)
+    click(deepcall, **{"from": str(first), "to": str(second)})
+    assert [(it.is_recorded, it.record_format) for it in live_sessions(deepcall)] == [recording] * 2

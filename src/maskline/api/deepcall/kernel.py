@@ -22,7 +22,7 @@ from maskline.api.ports import StoreThreads
 from maskline.clock import Clock
 from maskline.core.deepcall import EXPIRY_MINUTES_DEFAULT, DeepCallCaller, SuccessShape
 from maskline.core.inventory import Account
-from maskline.core.masking import RepeatRule
+from maskline.core.masking import RecordFormat, RepeatRule
 from maskline.core.secret import Secret
 from maskline.errors import AppError
 from maskline.store.engine import StoreUnavailableError
@@ -51,6 +51,8 @@ class DeepCallSettings:
     """Whether refusals have an HTTP status of their own; else it is 200."""
     has_own_numbers: bool = True
     """Whether a mask is given a number without other masks while there is one."""
+    record_format: RecordFormat | None = None
+    """Of calls under new masks; None: they are not recorded."""
     unset_count_max: int = 1
     """Masks that one unset may end where it does not name both parties."""
     recording_links_s: int = 0

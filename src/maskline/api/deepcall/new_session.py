@@ -35,6 +35,8 @@ def build_session(
         second=second,
         ends_at=ends_at,
         ring_timeout_s=ring_timeout_s,
+        is_recorded=settings.record_format is not None,
+        record_format=settings.record_format,
         is_geomatched=False,
         is_pair_ordered=False,
         repeat_rule=repeat_rule,
