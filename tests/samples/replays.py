@@ -1,7 +1,8 @@
 """What the other samples' clients send, for runtimes that no package of Debian, PyPI or npm brings.
 
-Heads are written as the clients' sources and manuals have them, none was captured here except axios 0.21's; bodies
-are those of the page. Lengths are those that the libraries compute: each of them overwrites the printed header.
+That of axios 0.21 was captured. The other heads are written by hand, from how these clients are known to behave: none
+was captured or compared with its client, and versions and the order of lines are examples. Bodies are the page's;
+lengths are right, as from a library that overwrites the printed header.
 """
 
 from dataclasses import dataclass
