@@ -16,34 +16,11 @@ from maskline.core.events import EventKind
 from maskline.webhooks.plivo import EVENT_NAMES, build_fields
 from tests.api.plivo import test_mapping
 from tests.api.plivo.test_replay import CLIENTS
+from tests.docs.held_rows import held_names, loose_rows, missing_tests, read_sections
 from tests.tidy.tree import ROOT, SOURCE, modules, parse
 from tests.webhooks.builders import an_event, some_facts
 
 PAGE: Final = ROOT / "docs" / "api" / "plivo-conformance.md"
-NAMED: Final = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
-CODE: Final = re.compile(r"`([^`]+)`")
-DOUBT: Final = "Doubt: "
-
-
-@cache
-def sections() -> dict[str, list[list[str]]]:
-    """The cells of every row, below its heading; the rows that head and rule a table are left out."""
-    found: dict[str, list[list[str]]] = {}
-    for part in re.split(r"^## ", PAGE.read_text(), flags=re.MULTILINE)[1:]:
-        title, _, text = part.partition("\n")
-        rows = [line for line in text.splitlines() if line.startswith("|")]
-        found[title] = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
-    return found
-
-
-def names_of(title: str, *, with_doubts: bool) -> set[str]:
-    """The names in the first cells of a section that could be a parameter, a field or an event."""
-    return {
-        name
-        for first, *_, held in sections()[title]
-        if with_doubts or not held.startswith(DOUBT)
-        for name in CODE.findall(first)
-    }
 
 
 def session_fields() -> set[str]:
@@ -124,13 +101,13 @@ OTHERS: Final = {
 @pytest.mark.parametrize("title", KNOWN)
 def test_every_name_has_a_row(title: str) -> None:
     """What the code takes, shows and tells is in the table, held by a test."""
-    assert KNOWN[title] - names_of(title, with_doubts=False) == set()
+    assert KNOWN[title] - held_names(PAGE, title) == set()
 
 
 @pytest.mark.parametrize("title", KNOWN)
 def test_no_row_names_something_unknown(title: str) -> None:
     """A name that the code does not know is there only as a doubt."""
-    assert names_of(title, with_doubts=False) - KNOWN[title] - OTHERS.get(title, set()) == set()
+    assert held_names(PAGE, title) - KNOWN[title] - OTHERS.get(title, set()) == set()
 
 
 @cache
@@ -154,45 +131,22 @@ def refusals() -> dict[str, str]:
 @pytest.mark.parametrize("text", refusals())
 def test_every_refusal_has_a_row(text: str) -> None:
     """Each text stands in the table of errors, with `...` for what is filled in."""
-    assert any(re.search(refusals()[text], name) for name in names_of("Errors", with_doubts=False))
+    assert any(re.search(refusals()[text], name) for name in held_names(PAGE, "Errors"))
 
 
 def test_every_row_is_held() -> None:
     """Each row ends with the tests that hold it, and nothing else, or with a doubt that says something."""
-    loose = [
-        row[0]
-        for rows in sections().values()
-        for row in rows
-        if not (
-            re.fullmatch(rf"{NAMED.pattern}(?:, {NAMED.pattern})*", row[-1])
-            or (row[-1].startswith(DOUBT) and row[-1].endswith(".") and len(row[-1]) > len(DOUBT) + 20)
-        )
-    ]
-    assert loose == []
-    assert sum(map(len, sections().values())) > 200
+    assert loose_rows(PAGE) == []
+    assert sum(map(len, read_sections(PAGE).values())) > 200
 
 
 def test_every_named_test_exists() -> None:
     """A test that was renamed or removed is missed here."""
-    missing = []
-    for file, name in sorted(set(NAMED.findall(PAGE.read_text()))):
-        path = ROOT / file
-        functions = (
-            {
-                it.name
-                for it in ast.walk(parse(path))
-                if isinstance(it, ast.FunctionDef | ast.AsyncFunctionDef) and it.name.startswith("test_")
-            }
-            if path.is_file()
-            else set()
-        )
-        if name not in functions:
-            missing.append(f"{file}::{name}")
-    assert missing == []
+    assert missing_tests(PAGE) == []
 
 
 def test_rows_of_a_section_differ() -> None:
     """Nothing is said twice."""
-    for title, rows in sections().items():
+    for title, rows in read_sections(PAGE).items():
         firsts = [first for first, *_ in rows]
         assert sorted(firsts) == sorted(set(firsts)), title
