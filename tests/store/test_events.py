@@ -6,8 +6,9 @@ import pytest
 from tests.world import SECOND, World, person, virtual
 
 from maskline.core.event_stream import EventFilter, EventPage
-from maskline.core.events import EventKind
+from maskline.core.events import EventKind, EventValue
 from maskline.core.inventory import Subaccount
+from maskline.core.numbers import E164
 from maskline.store import events, outbox
 from maskline.store.engine import Store, Tx
 from maskline.store.setup import open_store
@@ -68,6 +69,25 @@ def test_numbers_are_unsealed_when_asked_for(world: World) -> None:
     assert (hidden.caller, hidden.callee, hidden.sends_numbers) == (None, None, False)
     [shown] = _read(world, kinds=finished, has_numbers=True).events
     assert (shown.caller, shown.callee) == (person(1), person(2))
+
+
+def test_a_party_is_looked_up_once_a_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many events name it."""
+    for other in (2, 3, 4):
+        session = world.create(1, other)
+        world.claim(session)
+        world.store.run(finish_call, world.record(session), world.now)
+    _publish(world)
+    asked: list[object] = []
+
+    def load(tx: Tx, account_id: int, fact: EventValue) -> E164 | None:
+        asked.append(fact)
+        return outbox.load_party(tx, account_id, fact)
+
+    monkeypatch.setattr(events, "load_party", load)
+    page = _read(world, kinds=frozenset({EventKind.CALL_FINISHED}), has_numbers=True)
+    told = {it.caller for it in page.events} | {it.callee for it in page.events}
+    assert (len(page.events), len(asked), told) == (3, 4, {person(it) for it in (1, 2, 3, 4)})
 
 
 def test_places_outlive_events(world: World) -> None:

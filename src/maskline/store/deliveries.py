@@ -18,16 +18,16 @@ from maskline.core.delivery import (
     LeasedDelivery,
     Receiver,
 )
-from maskline.core.events import DomainEvent, EventKind
+from maskline.core.events import DomainEvent
 from maskline.core.masking import MICROSECONDS, CallbackMethod
-from maskline.core.numbers import DID, E164
+from maskline.core.numbers import DID
 from maskline.core.secret import Secret
 
 from .call_reports import load_call_report
 from .engine import Row, Tx
 from .keys import SealError
-from .outbox import decode_facts
-from .schema import account, masking_session, meta, outbox, party, subaccount, virtual_number
+from .outbox import EVENT_COLUMNS, load_party, read_event
+from .schema import account, masking_session, meta, outbox, subaccount, virtual_number
 from .schema_deliveries import delivery, webhook_endpoint
 from .statement import Statement, insert_row
 from .webhook_endpoints import secret_place
@@ -145,14 +145,7 @@ _SELECT_LEASED: Final = Statement(
         _d.attempt_count,
         _d.created_at,
         _d.give_up_at,
-        outbox.c.id,
-        outbox.c.account_id,
-        outbox.c.session_id,
-        outbox.c.call_id,
-        outbox.c.kind,
-        outbox.c.sequence,
-        outbox.c.occurred_at,
-        outbox.c.facts,
+        *EVENT_COLUMNS,
         account.c.auth_id,
         account.c.token_sealed,
         subaccount.c.auth_id,
@@ -171,11 +164,6 @@ _SELECT_LEASED: Final = Statement(
     .outerjoin(subaccount, subaccount.c.id == masking_session.c.subaccount_id)
     .outerjoin(webhook_endpoint, webhook_endpoint.c.id == _d.endpoint_id)
     .where(_d.id == bindparam("id"))
-)
-_SELECT_SEALED: Final = Statement(
-    select(party.c.sealed).where(
-        party.c.account_id == bindparam("account_id"), party.c.ref == bindparam("ref")
-    )
 )
 _FINISH: Final = Statement(
     update(delivery)
@@ -359,7 +347,7 @@ def _load_leased(tx: Tx, id_: int, worker_id: str, lease_until: int) -> LeasedDe
     message_id, receiver, dialect, url, method, attempt_count, created_at, give_up_at = row[:8]
     if dialect != Dialect.PLIVO and (row[21] is None or row[22] is not None):
         return "endpoint-disabled"
-    event = _event(row[8:16])
+    event = read_event(row[8:16])
     report = None
     if dialect == Dialect.DEEPCALL:
         report = None if event.call_id is None else load_call_report(tx, event.call_id)
@@ -379,20 +367,6 @@ def _load_leased(tx: Tx, id_: int, worker_id: str, lease_until: int) -> LeasedDe
         give_up_at=give_up_at,
         event=event,
         facts=_facts(tx, event, row[16:], report),
-    )
-
-
-def _event(row: Row) -> DomainEvent:
-    id_, account_id, session_id, call_id, kind, sequence, occurred_at, facts = row
-    return DomainEvent(
-        id=id_,
-        account_id=account_id,
-        session_id=session_id,
-        call_id=call_id,
-        kind=EventKind(kind),
-        sequence=sequence,
-        occurred_at=occurred_at,
-        facts=decode_facts(facts),
     )
 
 
@@ -424,18 +398,7 @@ def _facts(tx: Tx, event: DomainEvent, row: Row, report: CallReport | None) -> D
         sends_numbers=bool(sends),
         virtual_number=DID(number),
         has_first=first is not None,
-        caller=_number(tx, event, "caller"),
-        callee=_number(tx, event, "callee"),
+        caller=load_party(tx, event.account_id, event.facts.get("caller")),
+        callee=load_party(tx, event.account_id, event.facts.get("callee")),
         report=report,
     )
-
-
-def _number(tx: Tx, event: DomainEvent, fact: str) -> E164 | None:
-    """Unseal a party's number; None when the event names none or the party was erased."""
-    ref = event.facts.get(fact)
-    if not isinstance(ref, str):
-        return None
-    row = tx.row(_SELECT_SEALED, account_id=event.account_id, ref=ref)
-    if row is None or row[0] is None:
-        return None
-    return tx.keys.unseal_party(event.account_id, ref, row[0])

@@ -5,30 +5,25 @@ reader who stands behind 7 may have passed a 6 that was not there yet. Places ar
 transaction after the other: when a place is seen, all before it are.
 """
 
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
 from typing import Final
 
 from sqlalchemy import bindparam, false, func, select, text, true, update
 
 from maskline.core.event_stream import EVENT_LIST_LIMIT_MAX, EventFilter, EventPage, PublishedEvent
-from maskline.core.events import DomainEvent, EventKind
+from maskline.core.events import EventKind, EventValue
 from maskline.core.numbers import DID, E164
 
 from .engine import Row, Tx
-from .outbox import decode_facts, load_last_position
-from .schema import account, masking_session, outbox, party, virtual_number
+from .outbox import EVENT_COLUMNS, load_last_position, load_party, read_event
+from .schema import account, masking_session, outbox, virtual_number
 from .statement import Statement
 
 _o: Final = outbox.c
 _KIND_KEYS: Final = tuple(f"kind_{index}" for index in range(len(EventKind)))
 _SELECT_NEWEST: Final = Statement(
     select(func.max(_o.position)).where(_o.account_id == bindparam("account_id"))
-)
-_SELECT_SEALED: Final = Statement(
-    select(party.c.sealed).where(
-        party.c.account_id == bindparam("account_id"), party.c.ref == bindparam("ref")
-    )
 )
 _FOLLOW: Final = Statement(
     update(account)
@@ -53,15 +48,8 @@ def _list_statement(*, has_subaccount: bool) -> Statement:
         conditions.append(masking_session.c.subaccount_id == bindparam("subaccount_id"))
     return Statement(
         select(
+            *EVENT_COLUMNS,
             _o.position,
-            _o.id,
-            _o.account_id,
-            _o.session_id,
-            _o.call_id,
-            _o.kind,
-            _o.sequence,
-            _o.occurred_at,
-            _o.facts,
             account.c.auth_id,
             virtual_number.c.number,
         )
@@ -88,7 +76,12 @@ def load_events(tx: Tx, wanted: EventFilter) -> EventPage:
     if wanted.subaccount_id is not None:
         params["subaccount_id"] = wanted.subaccount_id
     rows = tx.rows(_list_statement(has_subaccount=wanted.subaccount_id is not None), **params)
-    events = tuple(_event(tx, row, has_numbers=wanted.has_numbers) for row in rows[:limit])
+
+    @cache  # the steps of a call name the same two
+    def number(fact: EventValue) -> E164 | None:
+        return load_party(tx, wanted.account_id, fact) if wanted.has_numbers else None
+
+    events = tuple(_event(row, number, sends_numbers=wanted.has_numbers) for row in rows[:limit])
     has_more = len(rows) > limit
     last = events[-1].position if events else wanted.after
     return EventPage(
@@ -116,34 +109,15 @@ def forget_followed(tx: Tx, now: int) -> int:
     return tx.run(_UNFOLLOW, now=now)
 
 
-def _event(tx: Tx, row: Row, *, has_numbers: bool) -> PublishedEvent:
-    position, id_, account_id, session_id, call_id, kind, sequence, occurred_at, facts, auth_id, number = row
-    event = DomainEvent(
-        id=id_,
-        account_id=account_id,
-        session_id=session_id,
-        call_id=call_id,
-        kind=EventKind(kind),
-        sequence=sequence,
-        occurred_at=occurred_at,
-        facts=decode_facts(facts),
-    )
+def _event(row: Row, number: Callable[[EventValue], E164 | None], *, sends_numbers: bool) -> PublishedEvent:
+    event = read_event(row)
+    position, auth_id, virtual = row[len(EVENT_COLUMNS) :]
     return PublishedEvent(
         position=position,
         event=event,
         auth_id=auth_id,
-        virtual_number=DID(number),
-        sends_numbers=has_numbers,
-        caller=_number(tx, event, "caller") if has_numbers else None,
-        callee=_number(tx, event, "callee") if has_numbers else None,
+        virtual_number=DID(virtual),
+        sends_numbers=sends_numbers,
+        caller=number(event.facts.get("caller")),
+        callee=number(event.facts.get("callee")),
     )
-
-
-def _number(tx: Tx, event: DomainEvent, fact: str) -> E164 | None:
-    ref = event.facts.get(fact)
-    if not isinstance(ref, str):
-        return None
-    row = tx.row(_SELECT_SEALED, account_id=event.account_id, ref=ref)
-    if row is None or row[0] is None:
-        return None
-    return tx.keys.unseal_party(event.account_id, ref, row[0])

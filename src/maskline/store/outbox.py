@@ -8,9 +8,10 @@ from sqlalchemy import bindparam, literal_column, select, update
 from maskline.core.delivery import Callbacks
 from maskline.core.events import DomainEvent, EventKind, EventValue
 from maskline.core.masking import CallbackMethod
+from maskline.core.numbers import E164, PartyRef
 
 from .engine import Row, Tx
-from .schema import call_record, live_call, masking_session, meta, outbox
+from .schema import call_record, live_call, masking_session, meta, outbox, party
 from .statement import Statement, insert_row
 
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
@@ -31,16 +32,20 @@ _SELECT_RECORDED_PARTIES: Final = Statement(
         call_record.c.call_id == bindparam("call_id")
     )
 )
+EVENT_COLUMNS: Final = (
+    outbox.c.id,
+    outbox.c.account_id,
+    outbox.c.session_id,
+    outbox.c.call_id,
+    outbox.c.kind,
+    outbox.c.sequence,
+    outbox.c.occurred_at,
+    outbox.c.facts,
+)
+"""What `read_event` reads."""
 _SELECT_UNPUBLISHED: Final = Statement(
     select(
-        outbox.c.id,
-        outbox.c.account_id,
-        outbox.c.session_id,
-        outbox.c.call_id,
-        outbox.c.kind,
-        outbox.c.sequence,
-        outbox.c.occurred_at,
-        outbox.c.facts,
+        *EVENT_COLUMNS,
         masking_session.c.callback_url,
         masking_session.c.callback_method,
         masking_session.c.recording_callback_url,
@@ -51,6 +56,11 @@ _SELECT_UNPUBLISHED: Final = Statement(
     .where(outbox.c.published_at.is_(None))
     .order_by(outbox.c.id)
     .limit(bindparam("row_count_max"))
+)
+_SELECT_SEALED: Final = Statement(
+    select(party.c.sealed).where(
+        party.c.account_id == bindparam("account_id"), party.c.ref == bindparam("ref")
+    )
 )
 _HAS_UNPUBLISHED: Final = Statement(select(outbox.c.id).where(outbox.c.published_at.is_(None)).limit(1))
 _MARK_PUBLISHED: Final = Statement(
@@ -133,15 +143,10 @@ def mark_published(tx: Tx, event_id: int, position: int, now: int) -> None:
     tx.run(_MARK_PUBLISHED, id_=event_id, place=position, now=now)
 
 
-def decode_facts(text: str) -> dict[str, EventValue]:
-    """Read the facts of a row."""
-    facts: dict[str, EventValue] = json.loads(text)
-    return facts
-
-
-def _unpublished(row: Row) -> UnpublishedEvent:
-    id_, account_id, session_id, call_id, kind, sequence, occurred_at, facts = row[:8]
-    event = DomainEvent(
+def read_event(row: Row) -> DomainEvent:
+    """Read the event of a row that begins with `EVENT_COLUMNS`."""
+    id_, account_id, session_id, call_id, kind, sequence, occurred_at, facts = row[: len(EVENT_COLUMNS)]
+    return DomainEvent(
         id=id_,
         account_id=account_id,
         session_id=session_id,
@@ -149,9 +154,20 @@ def _unpublished(row: Row) -> UnpublishedEvent:
         kind=EventKind(kind),
         sequence=sequence,
         occurred_at=occurred_at,
-        facts=decode_facts(facts),
+        facts=json.loads(facts),
     )
-    url, method, recording_url, recording_method, first_ref = row[8:]
+
+
+def load_party(tx: Tx, account_id: int, fact: EventValue) -> E164 | None:
+    """Unseal the number of the party whose reference a fact is; None for no reference, and for an erased party."""
+    row = tx.row(_SELECT_SEALED, account_id=account_id, ref=fact) if isinstance(fact, str) else None
+    if row is None or row[0] is None:
+        return None
+    return tx.keys.unseal_party(account_id, PartyRef(str(fact)), row[0])
+
+
+def _unpublished(row: Row) -> UnpublishedEvent:
+    url, method, recording_url, recording_method, first_ref = row[len(EVENT_COLUMNS) :]
     callbacks = Callbacks(
         url=url,
         method=CallbackMethod(method),
@@ -159,4 +175,4 @@ def _unpublished(row: Row) -> UnpublishedEvent:
         recording_method=CallbackMethod(recording_method),
         has_first=first_ref is not None,
     )
-    return UnpublishedEvent(event, callbacks)
+    return UnpublishedEvent(read_event(row), callbacks)
