@@ -75,8 +75,8 @@ def test_a_party_is_looked_up_once_a_page(world: World, monkeypatch: pytest.Monk
     """However many events name it."""
     for other in (2, 3, 4):
         session = world.create(1, other)
-        world.claim(session)
-        world.store.run(finish_call, world.record(session), world.now)
+        world.claim(session, f"c{other}")
+        world.store.run(finish_call, world.record(session, f"c{other}"), world.now)
     _publish(world)
     asked: list[object] = []
 
