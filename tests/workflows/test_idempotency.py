@@ -25,6 +25,7 @@ from maskline.workflows.idempotency import (
     IdempotencyClaim,
     StillRunning,
     forget_answers,
+    load_kept_answer,
     run_idempotently,
 )
 
@@ -51,6 +52,19 @@ def test_a_key_means_one_request(world: World) -> None:
     other = replace(CLAIM, request=b"POST /others")
     assert _made(world.store, other, "two", world.now) == AnotherRequest()
     assert _made(world.store, CLAIM, "two", world.now) == Answered(answer="one", is_replayed=True)
+
+
+def test_a_kept_answer_is_found_before_the_work(world: World) -> None:
+    """As long as it is kept, for the same request only; to look changes nothing."""
+    assert world.store.read(load_kept_answer, CLAIM, world.now) is None
+    _made(world.store, CLAIM, "one", world.now)
+    last = world.now + KEPT_S * SECOND - 1
+    assert world.store.read(load_kept_answer, CLAIM, last) == Answered(answer="one", is_replayed=True)
+    assert world.store.read(load_kept_answer, CLAIM, last + 1) is None
+    other = replace(CLAIM, request=b"POST /others")
+    assert world.store.read(load_kept_answer, other, last) == AnotherRequest()
+    assert world.store.read(load_kept_answer, replace(CLAIM, owner="x"), last) is None
+    assert _made(world.store, CLAIM, "two", last) == Answered(answer="one", is_replayed=True)
 
 
 def test_owners_do_not_share_keys(world: World) -> None:

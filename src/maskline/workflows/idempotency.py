@@ -48,20 +48,40 @@ def run_idempotently(
 
     When the work raises, nothing is kept. Whatever becomes of the process, work and answer are both there or neither.
     """
-    key_hash = tx.keys.idempotency_hash(f"{claim.owner}\n{claim.key}".encode())
-    request_hash = tx.keys.idempotency_hash(claim.request)
+    key_hash = _key_hash(tx, claim)
     if not rows.try_lock(tx, key_hash):
         return StillRunning()
     kept = rows.load_answer(tx, claim.owner, key_hash)
-    if kept is not None and now < kept.created_at + KEPT_S * MICROSECONDS:
-        if kept.request_hash != request_hash:
-            return AnotherRequest()
-        return Answered(answer=kept.answer, is_replayed=True)
     if kept is not None:
+        if (answered := _judge(tx, claim, kept, now)) is not None:
+            return answered
         rows.delete_answer(tx, claim.owner, key_hash)
     answer = work(tx)
+    request_hash = tx.keys.idempotency_hash(claim.request)
     rows.insert_answer(tx, claim.owner, key_hash, KeptAnswer(request_hash, answer, now))
     return Answered(answer=answer, is_replayed=False)
+
+
+def load_kept_answer(tx: Tx, claim: IdempotencyClaim, now: int) -> Answered | AnotherRequest | None:
+    """Load what was answered under this key within `KEPT_S`; None when nothing was, or not yet.
+
+    For what precedes the work and cannot be in its transaction; who goes on then runs the work idempotently.
+    """
+    kept = rows.load_answer(tx, claim.owner, _key_hash(tx, claim))
+    return None if kept is None else _judge(tx, claim, kept, now)
+
+
+def _judge(tx: Tx, claim: IdempotencyClaim, kept: KeptAnswer, now: int) -> Answered | AnotherRequest | None:
+    """Say what an answer under the claim's key means to it; None for one that was kept long enough."""
+    if now >= kept.created_at + KEPT_S * MICROSECONDS:
+        return None
+    if kept.request_hash != tx.keys.idempotency_hash(claim.request):
+        return AnotherRequest()
+    return Answered(answer=kept.answer, is_replayed=True)
+
+
+def _key_hash(tx: Tx, claim: IdempotencyClaim) -> str:
+    return tx.keys.idempotency_hash(f"{claim.owner}\n{claim.key}".encode())
 
 
 def forget_answers(tx: Tx, now: int) -> int:

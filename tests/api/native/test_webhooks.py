@@ -95,6 +95,22 @@ def test_a_receiver_of_reports_is_made_once_it_has_said_the_word(tenant: Tenant)
     }
 
 
+def test_a_receiver_is_asked_once_for_a_key(tenant: Tenant) -> None:
+    """The kept answer is given though the receiver is away by then; a refusal is not kept, and asked for anew."""
+    body = {"url": HOOK + "/once", "format": "deepcall"}
+    asker = by_token(tenant)
+    check_problem(asker.ask("POST", "/webhooks", body, Idempotency_Key="k"), 422, "webhook-unconfirmed")
+    tenant.service.receivers[body["url"]] = EndpointCheck.CONFIRMED
+    made = asker.ask("POST", "/webhooks", body, Idempotency_Key="k")
+    del tenant.service.receivers[body["url"]]
+    again = asker.ask("POST", "/webhooks", body, Idempotency_Key="k")
+    assert (made.status, again.status, again.text) == (201, 201, made.text)
+    assert again.headers["idempotent-replayed"] == "true"
+    other = {**body, "url": HOOK + "/other"}
+    check_problem(asker.ask("POST", "/webhooks", other, Idempotency_Key="k"), 422, "idempotency-mismatch")
+    assert len(asker.ask("GET", "/webhooks").body["data"]) == 1
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [

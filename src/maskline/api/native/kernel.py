@@ -25,7 +25,7 @@ from maskline.clock import Clock
 from maskline.core.access import Caller, deny
 from maskline.errors import AppError
 from maskline.store.engine import StoreUnavailableError, Tx
-from maskline.workflows.idempotency import run_idempotently
+from maskline.workflows.idempotency import load_kept_answer, run_idempotently
 
 _log = structlog.get_logger(__name__)
 
@@ -95,6 +95,17 @@ class NativeKernel:
             return pack(render(work(tx, *args, **kwargs)))
 
         return unpack(await self.store.write(run_idempotently, claim, answer, self.clock.now()))
+
+    async def replay(self, asked: Asked) -> Response | None:
+        """The answer that is kept for the idempotency key of a POST, for what must not be done again before `write`.
+
+        None when there is none: then `write` follows. Raises NativeError.
+        """
+        claim = claim_of(asked)
+        if claim is None:
+            return None
+        kept = await self.store.read(load_kept_answer, claim, self.clock.now())
+        return None if kept is None else unpack(kept)
 
     def endpoint(self, route: Route) -> Callable[[Request], Awaitable[Response]]:
         """Wrap an operation: whatever happens in it becomes one counted answer of the dialect."""
