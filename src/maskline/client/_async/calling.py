@@ -47,7 +47,7 @@ class AsyncSessions(AsyncResource):
         return await self._transport.patch(build_path("sessions", id_), Session, body=changes)
 
     async def end(self, id_: str) -> Session:
-        """End a session now; calls that run on it are hung up."""
+        """End a session now; calls of it that are not joined yet are cancelled."""
         response = await self._transport.delete(build_path("sessions", id_))
         return read_answer(response, Session)
 

@@ -48,7 +48,7 @@ class Sessions(Resource):
         return self._transport.patch(build_path("sessions", id_), Session, body=changes)
 
     def end(self, id_: str) -> Session:
-        """End a session now; calls that run on it are hung up."""
+        """End a session now; calls of it that are not joined yet are cancelled."""
         response = self._transport.delete(build_path("sessions", id_))
         return read_answer(response, Session)
 
