@@ -1,13 +1,17 @@
-"""`maskline usage`."""
+"""`maskline usage`.
+
+What is answered are the models of the native interface, of the database of this machine, too.
+"""
 
 from cyclopts import App
 
-from maskline.cli.context import Context, found
-from maskline.clock import to_datetime
-from maskline.core.usage import UsageCounts
+from maskline.api.native.models.usage import UsageView
+from maskline.api.native.usage import render_usage
+from maskline.cli.context import Context
+from maskline.cli.number import find_account
+from maskline.cli.remote import usage as remote
 from maskline.store.engine import Tx
-from maskline.workflows.accounts import load_account
-from maskline.workflows.usage import ForecastUsage, show_usage
+from maskline.workflows.usage import show_usage
 
 _COLUMNS = (
     "subaccount",
@@ -34,38 +38,28 @@ def add_commands(app: App, context: Context) -> None:
         Args:
             account: Name or auth id of the account.
         """
-        usages = found(context.run(_show, account, context.clock.now()), "account", account)
+        usages = context.perform(_show, remote.show_usage, account, context.clock.now())
         context.answer_table([_row(it) for it in usages], _COLUMNS, "no numbers")
 
 
-def _show(tx: Tx, name: str, now: int) -> tuple[ForecastUsage, ...] | None:
-    account = load_account(tx, auth_id=name) or load_account(tx, name=name)
-    return None if account is None else show_usage(tx, account, now)
+def _show(tx: Tx, account: str, now: int) -> tuple[UsageView, ...]:
+    return tuple(render_usage(it) for it in show_usage(tx, find_account(tx, account), now))
 
 
-def _row(it: ForecastUsage) -> dict[str, object]:
-    forecast = it.forecast
-    exhausted_at = forecast.exhausted_at
+def _row(it: UsageView) -> dict[str, object]:
+    exhausted_at = it.forecast.exhausted_at
     return {
-        "subaccount": it.usage.subaccount_auth_id,
-        "pool": it.usage.pool_name,
-        **_counts(it.usage.counts),
-        "exhausted_at": None
-        if exhausted_at is None
-        else to_datetime(exhausted_at).isoformat(timespec="minutes"),
-        "confidence": forecast.confidence.value,
-        "basis_days": forecast.basis_days,
-        "trend_per_day": round(forecast.trend_per_day, 3),
-    }
-
-
-def _counts(counts: UsageCounts) -> dict[str, object]:
-    return {
-        "numbers": counts.number_count,
-        "healthy": counts.healthy_count,
-        "sessions": counts.live_session_count,
-        "occupied": counts.occupied_binding_count,
-        "busiest": counts.busiest_party_session_count,
-        "needed": counts.needed_number_count,
-        "free_for_busiest": counts.free_for_busiest,
+        "subaccount": it.subaccount,
+        "pool": it.pool,
+        "numbers": it.number_count,
+        "healthy": it.healthy_count,
+        "sessions": it.live_session_count,
+        "occupied": it.occupied_binding_count,
+        "busiest": it.busiest_party_session_count,
+        "needed": it.needed_number_count,
+        "free_for_busiest": it.free_for_busiest,
+        "exhausted_at": None if exhausted_at is None else exhausted_at.isoformat(timespec="minutes"),
+        "confidence": it.forecast.confidence.value,
+        "basis_days": it.forecast.basis_days,
+        "trend_per_day": it.forecast.trend_per_day,
     }
