@@ -14,7 +14,7 @@ from maskline.api.native.errors import NativeError
 from maskline.api.native.models.calls import Call
 from maskline.api.native.models.sessions import NewSession, Session
 from maskline.api.native.parsing import refusal_of
-from maskline.api.native.sessions import (
+from maskline.api.native.session_mapping import (
     build_new_session,
     change_refusal,
     creation_refusal,
