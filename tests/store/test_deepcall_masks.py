@@ -1,5 +1,7 @@
 """Live masks are found as an unset names them, newest first and no more than asked for."""
 
+import re
+
 import pytest
 from tests.store.plans import plan_of, scans
 from tests.world import SECOND, World, person
@@ -57,4 +59,8 @@ def test_masks_are_found_by_indexes(world: World, names: set[str]) -> None:
             tx._raw.execute("SET enable_seqscan = off")  # a table of a few rows is rightly read whole
         return plan_of(tx, statement, {name: value for name, value in given.items() if name in wanted})
 
-    assert scans(world.store.database, world.store.read(explain)) == []
+    plan = world.store.read(explain)
+    assert scans(world.store.database, plan) == []
+    # What is over is never read: neither a person's sessions of the past nor a number's.
+    assert re.search(r"(SEARCH|on) binding", plan)
+    assert not re.search(r"masking_session_(account_id|virtual_number_id|listing|ending)", plan)
