@@ -54,3 +54,18 @@ def test_retention_of_another_account_changes_nothing(world: World) -> None:
         world.store.run(recording_lists.set_retention, world.account.id + 1, 3)
     found = world.store.read(recording_lists.load_completed, world.account.id, ID, world.now + 400 * DAY)
     assert found is not None
+
+
+@pytest.mark.parametrize("others", [0, 49, 50, 120])
+def test_several_are_loaded_by_their_ids(world: World, others: int) -> None:
+    """However many are asked for, those that the account can hear, and only until they are deleted."""
+    complete(world)
+    ids = {f"{index:032x}" for index in range(others)} | {ID}
+    load = recording_lists.load_several
+    one = world.store.read(recording_lists.load_completed, world.account.id, ID, world.now)
+    assert one is not None
+    assert world.store.read(load, world.account.id, ids, world.now) == {ID: one[0]}
+    assert world.store.read(load, world.account.id, ids - {ID}, world.now) == {}
+    assert world.store.read(load, world.account.id + 1, ids, world.now) == {}
+    assert world.store.run(recording_lists.mark_deleted, world.account.id, ID, world.now)
+    assert world.store.read(load, world.account.id, ids, world.now) == {}

@@ -1,6 +1,8 @@
 """Recordings as their account has them: what it can hear, for how long, and what is deleted."""
 
+from collections.abc import Collection
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, func, not_, or_, select, update
@@ -27,6 +29,14 @@ _SUBACCOUNT: Final = (
 )
 _SELECT_THERE: Final = Statement(
     select(*COLUMNS, _SUBACCOUNT).where(HAS_ID, _r.account_id == bindparam("account_id"), IS_THERE)
+)
+_LOOK_COUNT: Final = 50
+"""Recordings of one look by their ids: a page of sessions has few as a rule, and a thousand at most."""
+_LOOK_KEYS: Final = tuple(f"id_{index}" for index in range(_LOOK_COUNT))
+_SELECT_SEVERAL: Final = Statement(
+    select(*COLUMNS).where(
+        _r.id.in_([bindparam(key) for key in _LOOK_KEYS]), _r.account_id == bindparam("account_id"), IS_THERE
+    )
 )
 _c: Final = call_record.c
 
@@ -120,6 +130,20 @@ def load_completed(
     """Load what an account can hear at `now`, with the sub-account of its session."""
     row = tx.row(_SELECT_THERE, id_=recording_id, account_id=account_id, now=now)
     return None if row is None else (read_recording(row[:-1]), row[-1])
+
+
+def load_several(tx: Tx, account_id: int, ids: Collection[str], now: int) -> dict[str, Recording]:
+    """Load those of these recordings that an account can hear at `now`, by id."""
+    wanted = sorted(ids)
+    found: dict[str, Recording] = {}
+    for start in range(0, len(wanted), _LOOK_COUNT):
+        look = wanted[start : start + _LOOK_COUNT]
+        keys = dict(zip_longest(_LOOK_KEYS, look, fillvalue=look[0]))
+        recordings = (
+            read_recording(row) for row in tx.rows(_SELECT_SEVERAL, account_id=account_id, now=now, **keys)
+        )
+        found |= {it.id: it for it in recordings}
+    return found
 
 
 def load_page(tx: Tx, wanted: RecordingFilter, now: int) -> tuple[tuple[Recording, ...], int]:

@@ -19,18 +19,17 @@ def list_masks(tx: Tx, account: Account, wanted: MaskFilter, *, recording_links_
         for it in session.interactions
         if it.recording_id is not None
     }
-    recordings = {}
-    for id_ in ids:  # no more than a page has interactions, which is bounded
-        found = recording_lists.load_completed(tx, account.id, id_, now)
-        if found is None:
-            continue
-        recording, _ = found
-        link = None
-        if recording_links_s:
-            expires_s = now // MICROSECONDS + recording_links_s
-            link = sign_recording_link(tx, account.auth_id, id_, recording.format, expires_s)
-        recordings[id_] = HeardRecording(recording=recording, link=link)
-    return MaskPage(sessions=page.sessions, total_count=page.total_count, recordings=recordings)
+    expires_s = now // MICROSECONDS + recording_links_s
+    heard = {
+        id_: HeardRecording(
+            recording=recording,
+            link=sign_recording_link(tx, account.auth_id, id_, recording.format, expires_s)
+            if recording_links_s
+            else None,
+        )
+        for id_, recording in recording_lists.load_several(tx, account.id, ids, now).items()
+    }
+    return MaskPage(sessions=page.sessions, total_count=page.total_count, recordings=heard)
 
 
 def _load_page(tx: Tx, account: Account, wanted: MaskFilter, now: int) -> SessionPage:
