@@ -118,6 +118,28 @@ def test_what_cannot_be_done_is_1000(deepcall: DeepCallTenant, given: dict[str, 
     assert orders(deepcall) == []
 
 
+@pytest.mark.parametrize(
+    ("path", "given", "name"),
+    [
+        (V1, {"from": "", "to": M2}, "from"),
+        (V2, {"from": M1, "to": ""}, "to"),
+        (V3, {"agent_number": "", "customer": M2}, "agent_number"),
+        (V3, {"agent_number": M1, "customer": "", "callFirst": "customer"}, "customer"),
+    ],
+)
+def test_our_own_numbers_are_nobody(
+    deepcall: DeepCallTenant, path: str, given: dict[str, str], name: str
+) -> None:
+    """A virtual number is no party, and the field that has it is named, whoever would be called first."""
+    ours = deepcall.tenant.numbers[0]
+    told = click(deepcall, path, form="json", **{**given, name: ours})
+    assert (told["code"], told["message"]) == (
+        1000,
+        f"Invalid parameters: {name} is not a valid phone number",
+    )
+    assert orders(deepcall) == []
+
+
 def test_pair_on_another_number_than_the_one_to_show(deepcall: DeepCallTenant) -> None:
     """A live mask is not moved: what was asked for cannot be shown, and nobody is called."""
     mask = deepcall.set()["mask"]

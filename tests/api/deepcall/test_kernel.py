@@ -176,7 +176,8 @@ async def post(
         deepcall=DeepCallSettings(public_url="http://m", **settings),
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://m") as client:
-        return await client.post(f"/api/v2/{path}", json={"ssid": SSID, "m1": M1, "m2": M2})
+        given = {"ssid": SSID, "m1": M1, "m2": M2, "from": M1, "to": M2}
+        return await client.post(path if path.startswith("/") else f"/api/v2/{path}", json=given)
 
 
 @pytest.mark.parametrize("path", OPERATIONS)
@@ -191,7 +192,7 @@ async def test_a_database_that_is_away_is_1010(path: str) -> None:
 @pytest.mark.parametrize("error", [StoreConflictError(), StoreOverloadedError()])
 async def test_what_could_not_be_stored_is_1504(error: Exception) -> None:
     """The database is there, but others were in the way; a list knows no such code."""
-    for path in ("Masking/set", "Masking/unset"):
+    for path in ("Masking/set", "Masking/unset", "/clickToCall/v1/para"):
         response = await post(FailingThreads(error), path)
         assert response.json() == {
             "status": "error",

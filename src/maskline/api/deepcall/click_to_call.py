@@ -48,7 +48,10 @@ class ClickToCallAPI:
         fields, account = await self._authenticate(request)
         for name in ("fromType", "toType"):
             _check_number_type(fields, name)
-        pair = (_read_numbers(fields, "from", account)[0], _read_number(fields, "to", account))
+        pair = {
+            "from": _read_numbers(fields, "from", account)[0],
+            "to": _read_number(fields, "to", account),
+        }
         shown = _read_shown(fields, ("cli", "fromCLI", "toCLI"), account)
         return await self._place(request, fields, account, pair, shown)
 
@@ -56,12 +59,15 @@ class ClickToCallAPI:
         """Version 3: `callFirst` says which of agent and customer is called first."""
         fields, account = await self._authenticate(request)
         _check_number_type(fields, "agentType")
-        agent = _read_numbers(fields, "agent_number", account)[0]
-        customer = _read_number(fields, "customer", account)
+        pair = {
+            "agent_number": _read_numbers(fields, "agent_number", account)[0],
+            "customer": _read_number(fields, "customer", account),
+        }
         call_first = (values.read_text(fields, "callFirst") or "agent").lower()
         if call_first not in {"agent", "customer"}:
             raise errors.invalid("callFirst is neither agent nor customer")
-        pair = (agent, customer) if call_first == "agent" else (customer, agent)
+        if call_first == "customer":
+            pair = dict(reversed(pair.items()))
         shown = _read_shown(fields, ("customerCLI", "agentCLI", "fromCLI"), account)
         return await self._place(request, fields, account, pair, shown)
 
@@ -72,24 +78,25 @@ class ClickToCallAPI:
         return fields, await self._kernel.authenticate(fields)
 
     async def _place(
-        self, request: Request, fields: Fields, account: Account, pair: tuple[E164, E164], shown: DID | None
+        self, request: Request, fields: Fields, account: Account, pair: dict[str, E164], shown: DID | None
     ) -> Response:
-        """Order the call of the pair, the first called first, who both see `shown`. Raises DeepCallError."""
-        if pair[0] == pair[1]:
+        """Order the call of two by their fields, the first called first, who both see `shown`. Raises DeepCallError."""
+        first, second = pair.values()
+        if first == second:
             raise errors.invalid("both are the same number")
         now = self._kernel.clock.now()
         new = build_session(
             fields,
             account,
             self._kernel.settings,
-            parties=pair,
+            parties=(first, second),
             lasts_us=SESSION_EXPIRY_S_DEFAULT * MICROSECONDS,
             repeat_rule=RepeatRule.REUSE,
             now=now,
             shown=shown,
             ring_timeout_s=_read_ring_timeout(fields),
         )
-        outcome = await self._kernel.store.write(click_to_call, account, new, now)
+        outcome = await self._kernel.write(click_to_call, account, new, now)
         match outcome:
             case CallOrdered(call_id=call_id, session=session):
                 told = {"callId": call_id, "mask": values.render_digits(session.virtual_number)}
@@ -101,7 +108,7 @@ class ClickToCallAPI:
             case PoolExhausted():
                 raise DeepCallError(Code.POOL_EXHAUSTED)
             case PartyIsVirtual(role=role):
-                raise errors.not_a_phone_number("from" if role is Role.FIRST else "to")
+                raise errors.not_a_phone_number(list(pair)[0 if role is Role.FIRST else 1])
 
 
 def _check_number_type(fields: Fields, name: str) -> None:

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
 from fastapi import Request, Response
@@ -25,7 +26,8 @@ from maskline.core.inventory import Account
 from maskline.core.masking import RecordFormat, RepeatRule
 from maskline.core.secret import Secret
 from maskline.errors import AppError
-from maskline.store.engine import StoreUnavailableError
+from maskline.store.engine import StoreConflictError, StoreUnavailableError, Tx
+from maskline.store.thread import StoreOverloadedError
 from maskline.workflows.deepcall_credentials import authenticate_ssid, authenticate_user
 
 _log = structlog.get_logger(__name__)
@@ -35,6 +37,8 @@ SUCCESS_CODE = 200
 
 _USER_ID = re.compile(r"[0-9]{1,16}", re.ASCII)  # ids of another form are nobody's
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Operation = Callable[[Request], Awaitable[Response]]
 
 
@@ -114,6 +118,13 @@ class DeepCallKernel:
         if caller is not None and caller.can_change:
             self._accounts.remember(credentials, caller.account)
         return caller
+
+    async def write(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a workflow that writes. Raises DeepCallError 1504 where the store is too busy for it."""
+        try:
+            return await self.store.write(work, *args, **kwargs)
+        except (StoreConflictError, StoreOverloadedError):
+            raise DeepCallError(Code.NOT_INSERTED) from None
 
     def endpoint(self, name: str, operation: Operation) -> Operation:
         """Wrap `operation`: whatever happens in it becomes one counted answer of the dialect."""

@@ -19,8 +19,6 @@ from maskline.core.masking import (
     SessionCreated,
 )
 from maskline.core.numbers import E164
-from maskline.store.engine import StoreConflictError
-from maskline.store.thread import StoreOverloadedError
 from maskline.workflows.create_masking_session import create_masking_session
 from maskline.workflows.deepcall_unset import unset_masks
 
@@ -41,10 +39,7 @@ class MaskingAPI:
         account = await self._kernel.authenticate(fields)
         now = self._kernel.clock.now()
         new = self._build_new(fields, account, now)
-        try:
-            outcome = await self._kernel.store.write(create_masking_session, account, new, now)
-        except (StoreConflictError, StoreOverloadedError):
-            raise DeepCallError(Code.NOT_INSERTED) from None
+        outcome = await self._kernel.write(create_masking_session, account, new, now)
         match outcome:
             case SessionCreated(session=session):
                 return self._reply(request, SET_MESSAGE, render_mask(session, account))
@@ -62,17 +57,10 @@ class MaskingAPI:
         now = self._kernel.clock.now()
         choice = _read_choice(fields, account)
         ends_at = values.read_end(fields, now=now, timezone=account.timezone)
-        try:
-            outcome = await self._kernel.store.write(
-                unset_masks,
-                account,
-                choice,
-                ends_at=ends_at,
-                count_max=self._kernel.settings.unset_count_max,
-                now=now,
-            )
-        except (StoreConflictError, StoreOverloadedError):
-            raise DeepCallError(Code.NOT_INSERTED) from None
+        count_max = self._kernel.settings.unset_count_max
+        outcome = await self._kernel.write(
+            unset_masks, account, choice, ends_at=ends_at, count_max=count_max, now=now
+        )
         match outcome:
             case MasksUnset(sessions=sessions, is_moved=is_moved):
                 data = {**render_mask(sessions[0], account), "count": len(sessions)}
