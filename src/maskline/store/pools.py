@@ -13,19 +13,26 @@ from .schema import number_lease, pool
 from .statement import Statement, insert_row
 
 _p: Final = pool.c
-_is_in = and_(number_lease.c.pool_id == _p.id, number_lease.c.ended_at.is_(None))
+_is_in = and_(
+    number_lease.c.account_id == _p.account_id,  # says nothing more, but has an index
+    number_lease.c.pool_id == _p.id,
+    number_lease.c.ended_at.is_(None),
+)
 _COUNT: Final = select(func.count()).select_from(number_lease).where(_is_in).correlate(pool).scalar_subquery()
 _POOL: Final = select(_p.id, _p.account_id, _p.name, _p.policy, _p.created_at, _COUNT)
 _INSERT: Final = Statement(
     insert_row(pool, "account_id", "name", "policy", "created_at").on_conflict_do_nothing().returning(_p.id)
 )
-_SELECT_ONE: Final = Statement(
+SELECT_ONE: Final = Statement(
     _POOL.where(_p.account_id == bindparam("account_id"), _p.name == bindparam("name"))
 )
-_SELECT_PAGE: Final = Statement(
+SELECT_PAGE: Final = Statement(
     _POOL.where(_p.account_id == bindparam("account_id"), _p.id < bindparam("before"))
     .order_by(_p.id.desc())
     .limit(bindparam("limit_"))
+)
+_SELECT_ID: Final = Statement(
+    select(_p.id).where(_p.account_id == bindparam("account_id"), _p.name == bindparam("name"))
 )
 _SELECT_POLICY: Final = Statement(
     select(_p.policy).where(_p.id == bindparam("id"), _p.account_id == bindparam("account_id"))
@@ -49,14 +56,20 @@ def insert_pool(tx: Tx, *, account_id: int, name: str, policy: AllocationPolicy,
 
 def load_pool(tx: Tx, account_id: int, name: str) -> Pool | None:
     """Load an account's pool by name."""
-    row = tx.row(_SELECT_ONE, account_id=account_id, name=name)
+    row = tx.row(SELECT_ONE, account_id=account_id, name=name)
     return None if row is None else _pool(row)
+
+
+def load_pool_id(tx: Tx, account_id: int, name: str) -> int | None:
+    """Load the internal id of an account's pool; unlike `load_pool` it counts no numbers."""
+    row = tx.row(_SELECT_ID, account_id=account_id, name=name)
+    return None if row is None else int(row[0])
 
 
 def load_pool_page(tx: Tx, account_id: int, before: int | None, limit: int) -> tuple[Pool, ...]:
     """Load a page of an account's pools below the internal id `before`, newest first."""
     before = ID_MAX if before is None else before
-    rows = tx.rows(_SELECT_PAGE, account_id=account_id, before=before, limit_=limit)
+    rows = tx.rows(SELECT_PAGE, account_id=account_id, before=before, limit_=limit)
     return tuple(_pool(row) for row in rows)
 
 

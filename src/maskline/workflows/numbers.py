@@ -118,10 +118,9 @@ def change_number(
     if changes.is_moved:
         pool_id = None
         if changes.pool_name is not None:
-            pool = pools.load_pool(tx, known.account_id, changes.pool_name)
-            if pool is None or not pools.lock_pool(tx, pool.id):
+            pool_id = pools.load_pool_id(tx, known.account_id, changes.pool_name)
+            if pool_id is None or not pools.lock_pool(tx, pool_id):
                 return PoolNotFound()
-            pool_id = pool.id
         rows.update_pool(tx, known.id, pool_id)
     if changes.health is not None:
         rows.update_health(tx, known.id, changes.health)

@@ -81,13 +81,13 @@ def create_own_session(
         own = load_subaccount(tx, account, subaccount)
     if subaccount is not None and (own is None or own.auth_id != subaccount):
         return SubaccountUnknown()
-    found = None if pool is None else pools.load_pool(tx, account.id, pool)
-    if pool is not None and found is None:
+    pool_id = None if pool is None else pools.load_pool_id(tx, account.id, pool)
+    if pool is not None and pool_id is None:
         return PoolUnknown()
     wanted = replace(
         new,
         subaccount_id=None if own is None else own.id,
-        pool_id=None if found is None else found.id,
+        pool_id=pool_id,
     )
     return create_masking_session(tx, account, wanted, now, limits)
 
