@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.store.plans import plan_of
 from tests.world import SECOND, World, peek, poke, virtual
 
 from maskline.core.inventory import Account, NewAccount, Subaccount
@@ -14,6 +15,7 @@ from maskline.core.usage import (
     UsageScope,
 )
 from maskline.store import usage
+from maskline.store.statement import Database
 from maskline.workflows.accounts import create_account, create_subaccount
 from maskline.workflows.end_masking_session import end_masking_session
 
@@ -164,3 +166,12 @@ def test_accounts_without_a_sample_of_the_hour_are_found(world: World) -> None:
     _sample(world, HOUR_US, 1)
     assert world.store.read(usage.load_unsampled, HOUR_US) == ()
     assert world.store.read(usage.load_unsampled, 2 * HOUR_US) == (world.account.id,)
+
+
+@pytest.mark.parametrize("name", ["_SELECT_SESSIONS", "_SELECT_BUSIEST", "_SELECT_BUSIEST_IN_POOLS"])
+def test_what_is_over_is_not_counted_over(world: World, name: str) -> None:
+    """Bindings that were released are kept for years: counting goes by the index of those that were not."""
+    if world.store.database is not Database.SQLITE:
+        pytest.skip("PostgreSQL chooses by statistics")
+    plan = world.store.read(plan_of, getattr(usage, name), {"account_id": 1, "now": 5})
+    assert "SEARCH binding USING INDEX uq_binding_party" in plan
