@@ -1,9 +1,19 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 from tests.world import World, virtual
 
 from maskline.core.allocation import ExhaustionReason, PoolExhausted
-from maskline.core.inventory import Account, AllocationPolicy, NewAccount, Pool
+from maskline.core.inventory import Account, AllocationPolicy, NewAccount, NewNumbers, Pool
 from maskline.workflows.accounts import create_account
-from maskline.workflows.numbers import NumberChanges, change_number, load_number, remove_number
+from maskline.workflows.numbers import (
+    NumberChanges,
+    NumbersAdded,
+    add_numbers,
+    change_number,
+    load_number,
+    remove_number,
+)
 from maskline.workflows.pools import (
     PoolDeleted,
     PoolExists,
@@ -12,6 +22,7 @@ from maskline.workflows.pools import (
     change_pool,
     create_pool,
     delete_pool,
+    hold_pool,
     list_pools,
     load_pool,
 )
@@ -67,6 +78,27 @@ def test_a_pool_in_use_stays(world: World) -> None:
         world.store.read(load_pool, world.account.id, "blue"),
     ):
         assert outcome == PoolNotFound()
+
+
+def test_a_pool_that_numbers_are_to_join_is_not_deleted(world: World) -> None:
+    """Who deletes it at that moment waits, and then finds it in use."""
+    _make(world)
+    with ThreadPoolExecutor(1) as others:
+        with world.store.transaction() as tx:
+            pool_id = hold_pool(tx, world.account.id, "blue")
+            assert isinstance(pool_id, int)
+            deleted = others.submit(world.store.run, delete_pool, world.account.id, "blue")
+            with pytest.raises(TimeoutError):
+                deleted.result(0.2)
+            new = NewNumbers(
+                numbers=(virtual(50),),
+                account_id=world.account.id,
+                trunk_id=world.trunk.id,
+                pool_id=pool_id,
+            )
+            assert isinstance(add_numbers(tx, new, world.now), NumbersAdded)
+        assert deleted.result(5) == PoolInUse(number_count=1)
+    assert world.store.run(hold_pool, world.account.id, "red") == PoolNotFound()
 
 
 def test_its_numbers_alone_are_chosen(world: World) -> None:

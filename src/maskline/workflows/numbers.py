@@ -6,11 +6,11 @@ from maskline.core.inventory import NewNumbers, NumberFilter, NumberHealth, Virt
 from maskline.core.masking import SessionEndCause
 from maskline.core.numbers import DID, E164
 from maskline.store import numbers as rows
-from maskline.store import pools, sessions
+from maskline.store import sessions
 from maskline.store.engine import Tx
 
 from .end_masking_session import end_session
-from .pools import PoolNotFound
+from .pools import PoolNotFound, hold_pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +116,10 @@ def change_number(
     if known is None or known.account_id is None or account_id not in (None, known.account_id):
         return NumberNotFound()
     if changes.is_moved:
-        pool_id = None
-        if changes.pool_name is not None:
-            pool_id = pools.load_pool_id(tx, known.account_id, changes.pool_name)
-            if pool_id is None or not pools.lock_pool(tx, pool_id):
-                return PoolNotFound()
+        name = changes.pool_name
+        pool_id = None if name is None else hold_pool(tx, known.account_id, name)
+        if isinstance(pool_id, PoolNotFound):
+            return pool_id
         rows.update_pool(tx, known.id, pool_id)
     if changes.health is not None:
         rows.update_health(tx, known.id, changes.health)

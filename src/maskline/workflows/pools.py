@@ -43,6 +43,12 @@ def load_pool(tx: Tx, account_id: int, name: str) -> Pool | PoolNotFound:
     return rows.load_pool(tx, account_id, name) or PoolNotFound()
 
 
+def hold_pool(tx: Tx, account_id: int, name: str) -> int | PoolNotFound:
+    """Find an account's pool that numbers are to join, and keep it until the transaction ends; return its id."""
+    id_ = rows.load_pool_id(tx, account_id, name)
+    return PoolNotFound() if id_ is None or not rows.lock_pool(tx, id_) else id_
+
+
 def list_pools(tx: Tx, account_id: int, *, before: int | None = None, limit: int) -> tuple[Pool, ...]:
     """List an account's pools, newest first, beginning below the internal id `before`."""
     return rows.load_pool_page(tx, account_id, before, limit)

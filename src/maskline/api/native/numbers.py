@@ -38,7 +38,7 @@ from maskline.workflows.numbers import (
     load_number,
     remove_number,
 )
-from maskline.workflows.pools import PoolNotFound, load_pool
+from maskline.workflows.pools import PoolNotFound, hold_pool
 from maskline.workflows.trunks import lock_trunk
 
 _LIST: Final = "numbers"
@@ -142,8 +142,8 @@ def _add(tx: Tx, wanted: NewNumbersRequest, now: int) -> tuple[VirtualNumber, ..
     subaccount = None if wanted.subaccount is None else load_subaccount(tx, account, wanted.subaccount)
     if wanted.subaccount is not None and subaccount is None:
         return refuse_field("/subaccount", "unknown", "The account has no such sub-account.")
-    pool = None if wanted.pool is None else load_pool(tx, account.id, wanted.pool)
-    if isinstance(pool, PoolNotFound):
+    pool_id = None if wanted.pool is None else hold_pool(tx, account.id, wanted.pool)
+    if isinstance(pool_id, PoolNotFound):
         return refuse_field("/pool", "unknown", "The account has no such pool.")
     new = NewNumbers(
         numbers=tuple(wanted.numbers),
@@ -151,7 +151,7 @@ def _add(tx: Tx, wanted: NewNumbersRequest, now: int) -> tuple[VirtualNumber, ..
         trunk_id=trunk_id,
         subaccount_id=None if subaccount is None else subaccount.id,
         area=wanted.area,
-        pool_id=None if pool is None else pool.id,
+        pool_id=pool_id,
     )
     outcome = ensure_numbers(tx, new, now)
     if isinstance(outcome, NumbersTaken):
