@@ -58,7 +58,7 @@ def test_rotating_a_token_lets_the_old_one_work_a_while(owned: Maskline) -> None
     assert third["ssids"] == first["ssids"]
 
 
-def test_rotating_an_ssid_shortens_the_others(owned: Maskline) -> None:
+def test_rotating_an_ssid_shortens_the_others_of_its_kind(owned: Maskline) -> None:
     """By a day, unless told otherwise."""
     first = credentials(owned)
     second = credentials(owned, "--rotate", "ssid")
@@ -67,6 +67,19 @@ def test_rotating_an_ssid_shortens_the_others(owned: Maskline) -> None:
     assert len(second["ssids"]) == 2
     third = credentials(owned, "--rotate", "ssid", "--overlap-hours", "0")
     assert [it["expires_at"] for it in third["ssids"]] == [third["ssid_expires_at"]]
+
+
+def test_rotating_a_read_only_ssid_leaves_the_others(owned: Maskline) -> None:
+    """And the other way round: what may change something and what only lists are rotated apart."""
+    full = credentials(owned)["ssids"]
+    credentials(owned, "--read-only")
+    read = credentials(owned, "--read-only", "--rotate", "ssid", "--overlap-hours", "0")
+    [left] = [it for it in read["ssids"] if it["read_only"]]
+    assert left["expires_at"] == read["ssid_expires_at"]
+    assert [it for it in read["ssids"] if not it["read_only"]] == full
+    changed = credentials(owned, "--rotate", "ssid", "--overlap-hours", "0")["ssids"]
+    assert [it for it in changed if it["read_only"]] == [left]
+    assert len(changed) == 2
 
 
 def test_a_read_only_ssid_comes_beside_the_others(owned: Maskline) -> None:
@@ -99,7 +112,7 @@ def test_too_many_ssids(owned: Maskline) -> None:
         credentials(owned, "--read-only")
     result = owned("deepcall", "credentials", "demo", "--read-only")
     assert (result.code, "20 ssids already" in result.err) == (1, True)
-    assert credentials(owned, "--rotate", "ssid", "--overlap-hours", "0")["ssid"]
+    assert credentials(owned, "--read-only", "--rotate", "ssid", "--overlap-hours", "0")["ssid"]
 
 
 def test_withdrawing(owned: Maskline) -> None:

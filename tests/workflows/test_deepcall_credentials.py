@@ -123,6 +123,15 @@ def test_ssids_before_work_as_long_as_they_are_let(world: World, overlap: int) -
     assert not opens(world, lapsing, NOW + 1)
 
 
+@pytest.mark.parametrize("can_change", [True, False])
+def test_ssids_of_the_other_kind_stay(world: World, can_change: bool) -> None:
+    """Who lists masks notices nothing of a new ssid for who changes them."""
+    other, same = issue(world, can_change=not can_change), issue(world, can_change=can_change)
+    issue(world, can_change=can_change, old_until=NOW)
+    assert opens(world, other, NOW + DAY - 1)
+    assert not opens(world, same)
+
+
 def test_ssids_are_bounded(world: World) -> None:
     """Lapsed ones make room."""
     for index in range(SSID_COUNT_MAX):

@@ -46,7 +46,7 @@ def add_commands(app: App, context: Context) -> None:
         Args:
             account: Name or auth id of the account.
             rotate: Draw another token or another ssid.
-            read_only: Let the new ssid only list masks; those there are stay.
+            read_only: Let the new ssid only list masks; with --rotate it replaces those that only list, too.
             ssid_days: How long the new ssid works, 1 to 3650 days.
             overlap_hours: How long what is replaced still works, 0 to 720 hours.
         """

@@ -46,7 +46,11 @@ _SELECT_SSIDS: Final = Statement(
 )
 _SHORTEN_SSIDS: Final = Statement(
     update(deepcall_ssid)
-    .where(_s.account_id == bindparam("owner_id"), _s.expires_at > bindparam("until"))
+    .where(
+        _s.account_id == bindparam("owner_id"),
+        _s.can_change == bindparam("can_change_"),
+        _s.expires_at > bindparam("until"),
+    )
     .values(expires_at=bindparam("until"))
 )
 _DELETE_LAPSED: Final = Statement(
@@ -127,9 +131,9 @@ def load_ssids(tx: Tx, account_id: int, now: int) -> tuple[SsidRow, ...]:
     return tuple(_ssid(row) for row in tx.rows(_SELECT_SSIDS, account_id=account_id, now=now))
 
 
-def shorten_ssids(tx: Tx, account_id: int, *, until: int) -> int:
-    """Let no ssid of an account work after `until` (µs UTC); return how many would have."""
-    return tx.run(_SHORTEN_SSIDS, owner_id=account_id, until=until)
+def shorten_ssids(tx: Tx, account_id: int, *, can_change: bool, until: int) -> int:
+    """Let no ssid of an account that may do as much work after `until` (µs UTC); return how many would have."""
+    return tx.run(_SHORTEN_SSIDS, owner_id=account_id, can_change_=can_change, until=until)
 
 
 def delete_lapsed_ssids(tx: Tx, account_id: int, now: int) -> None:

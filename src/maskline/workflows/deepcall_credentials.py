@@ -34,10 +34,10 @@ def ensure_credentials(tx: Tx, account: Account, now: int) -> DeepCallCredential
 def issue_ssid(
     tx: Tx, account: Account, *, expires_at: int, can_change: bool, old_until: int | None, now: int
 ) -> DeepCallCredentials | TooManySsids:
-    """Make an ssid; with `old_until` (µs UTC) the others work no longer than that."""
+    """Make an ssid; with `old_until` (µs UTC) the others that may do as much work no longer."""
     user = _ensure_user(tx, account.id, now)
     if old_until is not None:
-        rows.shorten_ssids(tx, account.id, until=old_until)
+        rows.shorten_ssids(tx, account.id, can_change=can_change, until=old_until)
     rows.delete_lapsed_ssids(tx, account.id, now)
     if rows.count_ssids(tx, account.id) >= SSID_COUNT_MAX:
         return TooManySsids()
