@@ -15,22 +15,17 @@ LIVE_LEG_COUNT_MAX: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallLeg:
-    """One leg of a finished call. Instants in µs UTC."""
-
+class _Leg:
     call_id: str
     side: Side
     number: DID
     """The virtual number of the call."""
     party: E164 | None
-    """Whose phone it was; None when the number was withheld, or the party is erased."""
+    """Whose phone it is; None when the number was withheld, or the party is erased."""
     is_service_initiated: bool
     """Whether the service placed both legs."""
     started_at: int
     """Of the call: when leg B was dialled is not kept."""
-    answered_at: int | None
-    ended_at: int
-    termination: Termination
 
     @property
     def id(self) -> str:
@@ -45,7 +40,17 @@ class CallLeg:
     @property
     def numbers(self) -> tuple[str | None, str | None]:
         """From and to: a phone that calls us dials the virtual number, and one that we call is shown it."""
-        return _numbers(self.party, self.number, is_inbound=self.is_inbound)
+        real = None if self.party is None else self.party.reveal()
+        return (real, self.number) if self.is_inbound else (self.number, real)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallLeg(_Leg):
+    """One leg of a finished call. Instants in µs UTC."""
+
+    answered_at: int | None
+    ended_at: int
+    termination: Termination
 
     @property
     def duration_s(self) -> int:
@@ -59,31 +64,10 @@ class CallLeg:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LiveLeg:
+class LiveLeg(_Leg):
     """One leg of a running call. Leg B is known once it was answered. `started_at` in µs UTC."""
 
-    call_id: str
-    side: Side
-    number: DID
-    party: E164 | None
-    is_service_initiated: bool
-    started_at: int
     is_answered: bool
-
-    @property
-    def id(self) -> str:
-        """The id under which it is reported."""
-        return leg_id(self.call_id, self.side)
-
-    @property
-    def is_inbound(self) -> bool:
-        """Whether the phone called us."""
-        return self.side is Side.A and not self.is_service_initiated
-
-    @property
-    def numbers(self) -> tuple[str | None, str | None]:
-        """From and to: a phone that calls us dials the virtual number, and one that we call is shown it."""
-        return _numbers(self.party, self.number, is_inbound=self.is_inbound)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +115,3 @@ class LegPage:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegNotFound:
     """No leg of that account's calls has this id."""
-
-
-def _numbers(party: E164 | None, number: DID, *, is_inbound: bool) -> tuple[str | None, str | None]:
-    real = None if party is None else party.reveal()
-    return (real, number) if is_inbound else (number, real)
