@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from pydantic import ValidationError
 
@@ -17,3 +19,10 @@ def test_time_zones(zone: str) -> None:
     assert AccountChanges(timezone=zone).timezone == zone
     with pytest.raises(ValidationError):
         AccountChanges(timezone=zone + "x")
+
+
+def test_time_zones_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Listing them opens hundreds of files, on the loop that signals calls."""
+    first = AccountChanges(timezone="Asia/Kolkata")
+    monkeypatch.setattr(os, "walk", None)
+    assert AccountChanges(timezone="Asia/Kolkata") == first

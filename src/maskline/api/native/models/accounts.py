@@ -1,5 +1,6 @@
 """Accounts and their sub-accounts."""
 
+from functools import cache
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
@@ -31,8 +32,11 @@ CooloffField = Annotated[
 AuthToken = Annotated[str, Field(pattern=r"^[!-~]{16,128}$", json_schema_extra={"format": "password"})]
 
 
+_known_timezones = cache(available_timezones)  # which opens hundreds of files each time
+
+
 def _check_timezone(name: str) -> str:
-    known = available_timezones()
+    known = _known_timezones()
     if known and name not in known:  # a machine without time zone data cannot tell
         raise PydanticCustomError("time_zone", "Expected a time zone such as Asia/Kolkata.")
     return name
