@@ -15,8 +15,8 @@ from maskline.api.app import create_app
 from maskline.testing.clock import ManualClock
 
 DIALECTS = ("native", "plivo", "deepcall")
-OF_NO_DIALECT = {"/healthz", "/metrics", "/v1", *(f"/docs/{name}.json" for name in DIALECTS)}
-"""Probes, the documents themselves, and the bare prefix, which is answered 404 in its dialect."""
+OF_NO_DIALECT = {"/healthz", "/metrics", "/v1", "/docs", *(f"/docs/{name}.json" for name in DIALECTS)}
+"""Probes, the documents themselves and their page, and the bare prefix, which is answered 404 in its dialect."""
 
 
 @pytest.fixture(scope="module")

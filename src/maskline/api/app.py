@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -12,7 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -20,13 +19,13 @@ from maskline.api.deepcall.app import create_deepcall_route
 from maskline.api.deepcall.click_schema import describe_clicks
 from maskline.api.deepcall.kernel import DeepCallKernel, DeepCallSettings
 from maskline.api.deepcall.schema import describe as describe_deepcall
+from maskline.api.descriptions import add_descriptions
 from maskline.api.metrics import HTTPMetrics
 from maskline.api.native.app import PREFIX as NATIVE_PREFIX
 from maskline.api.native.app import create_native_app, native_routes
 from maskline.api.native.description import describe
 from maskline.api.native.event_hub import EventHub
 from maskline.api.native.kernel import NativeKernel
-from maskline.api.native.routes import Route as NativeRoute
 from maskline.api.plivo.app import PREFIX as PLIVO_PREFIX
 from maskline.api.plivo.app import PlivoAPI, PlivoSettings, create_plivo_app
 from maskline.api.plivo.schema import describe as describe_plivo
@@ -86,7 +85,8 @@ def create_app(
     app.mount(PLIVO_PREFIX, plivo)
     app.router.routes.append(Route(PLIVO_PREFIX, plivo))  # the prefix itself, which no mount matches
     deepcall = deepcall or DeepCallSettings(public_url=public_url)
-    _add_deepcall(app, DeepCallKernel(store=store, clock=clock, metrics=metrics, settings=deepcall))
+    deepcall_kernel = DeepCallKernel(store=store, clock=clock, metrics=metrics, settings=deepcall)
+    app.router.routes.append(create_deepcall_route(deepcall_kernel))
     kernel = NativeKernel(
         store=store,
         clock=clock,
@@ -97,33 +97,16 @@ def create_app(
         check_receiver=check_receiver,
     )
     routes = native_routes(kernel, pin_limits=pin_limits, recordings=recordings, events=events)
-    _add_native(app, kernel, routes)
-    _add_description(app, "plivo", partial(describe_plivo, has_recordings=recordings is not None))
-    return app
-
-
-def _add_native(app: Starlette, kernel: NativeKernel, routes: Sequence[NativeRoute]) -> None:
     app.mount(NATIVE_PREFIX, create_native_app(kernel, routes))
-    _add_description(app, "native", partial(describe, routes, NATIVE_PREFIX))
-
-
-def _add_deepcall(app: Starlette, kernel: DeepCallKernel) -> None:
-    app.router.routes.append(create_deepcall_route(kernel))
-    clicks = describe_clicks(kernel.settings)
-    _add_description(app, "deepcall", partial(describe_deepcall, kernel.settings, clicks))
-
-
-def _add_description(app: Starlette, dialect: str, describe: Callable[[], Mapping[str, Any]]) -> None:
-    """Serve what describes a dialect to machines; anybody may ask for it.
-
-    It is made once: the native one takes a tenth of a second, in which no call would be heard.
-    """
-    made = cache(lambda: JSONResponse(describe()).body)
-
-    async def show_description(_request: Request) -> Response:
-        return Response(bytes(made()), media_type=JSONResponse.media_type)
-
-    app.router.routes.append(Route(f"/docs/{dialect}.json", show_description))
+    add_descriptions(
+        app,
+        {
+            "plivo": partial(describe_plivo, has_recordings=recordings is not None),
+            "deepcall": partial(describe_deepcall, deepcall, describe_clicks(deepcall)),
+            "native": partial(describe, routes, NATIVE_PREFIX),
+        },
+    )
+    return app
 
 
 class NewlineTolerance:

@@ -21,9 +21,9 @@ from maskline.core.access import Permission, Reach
 Schema = dict[str, Any]
 
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
-_ALWAYS: Final = ("not-authenticated", "overloaded", "failed")
-_WITH_BODY: Final = ("malformed", "invalid", "too-large", "too-slow")
-_IDEMPOTENT: Final = ("idempotency-mismatch", "idempotency-running", "invalid", "too-large", "too-slow")
+_ALWAYS: Final = ("not-authenticated", "invalid", "overloaded", "failed")
+_WITH_BODY: Final = ("malformed", "too-large", "too-slow")
+_IDEMPOTENT: Final = ("idempotency-mismatch", "idempotency-running", "too-large", "too-slow")
 _SECURITY: Final[Schema] = {
     "key": {
         "type": "http",
@@ -46,7 +46,7 @@ def describe(routes: Sequence[Route], prefix: str) -> Schema:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Maskline", "version": version("maskline")},
+        "info": {"title": "Maskline: native interface", "version": version("maskline")},
         "servers": [{"url": prefix}],
         "paths": paths,
         "components": {"schemas": schemas.definitions, "securitySchemes": _SECURITY},
@@ -202,8 +202,8 @@ def _codes(route: Route) -> set[str]:
         found.add("subaccount-not-allowed")
     if "{" in route.path:
         found.add("not-found")
-    if route.query is not None:
-        found |= {"invalid", "cursor-invalid"} if "after" in route.query.model_fields else {"invalid"}
+    if route.query is not None and "after" in route.query.model_fields:
+        found.add("cursor-invalid")
     if route.request is not None:
         found.update(_WITH_BODY)
     if route.method == "POST":
