@@ -121,6 +121,32 @@ def test_generated_pins_are_for_whoever_may_write(tenant: Tenant) -> None:
     check_problem(ask(tenant, "POST", "/sessions", PAIR, **reader), 403, "not-permitted")
 
 
+@pytest.mark.parametrize(
+    ("field", "needed"),
+    [
+        ("callback_url", {Permission.CALLS_READ}),
+        ("recording_callback_url", {Permission.CALLS_READ, Permission.RECORDINGS_READ}),
+    ],
+)
+def test_callbacks_go_where_who_may_read_sends_them(
+    tenant: Tenant, field: str, needed: set[Permission]
+) -> None:
+    """As with webhooks: who may not read all that a callback tells has it sent nowhere, but may end it."""
+    readers = {Permission.CALLS_READ, Permission.RECORDINGS_READ}
+    _, able = new_key(tenant, Permission.SESSIONS_WRITE, *needed)
+    for missing in needed:
+        _, writer = new_key(tenant, Permission.SESSIONS_WRITE, *(readers - {missing}))
+        check_problem(ask(tenant, "POST", "/sessions", PAIR | {field: HOOK}, **writer), 403, "not-permitted")
+        made = ask(tenant, "POST", "/sessions", PAIR | {field: None}, **writer)
+        assert (made.status, made.body[field]) == (201, None)
+        path = f"/sessions/{made.body['id']}"
+        check_problem(ask(tenant, "PATCH", path, {field: HOOK}, **writer), 403, "not-permitted")
+        assert ask(tenant, "PATCH", path, {field: HOOK}, **able).body[field] == HOOK
+        assert ask(tenant, "PATCH", path, {"ring_timeout_s": 30}, **writer).body[field] == HOOK
+        assert ask(tenant, "PATCH", path, {field: None}, **writer).body[field] is None
+        ask(tenant, "DELETE", path, **writer)
+
+
 def test_a_repetition_is_told_by_its_status(tenant: Tenant) -> None:
     """200 for one that was there: changed, as it is, or refused with its id."""
     made = make(tenant, reference="one")

@@ -30,7 +30,9 @@ PROBLEMS: Final = {
     "method-not-allowed": Problem(405, "This method is not allowed here"),
     "not-authenticated": Problem(401, "Credentials are missing or not valid"),
     "not-found": Problem(404, "There is no such thing here"),
-    "not-permitted": Problem(403, "The credentials do not permit this"),
+    "not-permitted": Problem(
+        403, "The credentials do not permit this, or to have sent what they may not read"
+    ),
     "number-in-use": Problem(409, "Sessions live on the number; it is draining"),
     "numbers-taken": Problem(409, "Nothing was added: numbers are in the inventory already"),
     "overloaded": Problem(429, "Too many requests wait; try again later"),

@@ -56,9 +56,11 @@ class SessionsAPI:
     async def create_session(self, asked: Asked) -> Response:
         """Make a session, or change the live one of the pair.
 
-        Answers 201 for a new session and 200 for one that was there, as `on_repeat` wants it.
+        Answers 201 for a new session and 200 for one that was there, as `on_repeat` wants it. Callbacks take
+        `calls:read` too, those of recordings also `recordings:read`.
         """
         wanted = asked.read(NewSession)
+        _check_receivers(asked, wanted)
         now = self._kernel.clock.now()
         tell = _teller(asked, now)
 
@@ -116,8 +118,13 @@ class SessionsAPI:
         return reply(200, _teller(asked, self._kernel.clock.now())(found))
 
     async def update_session(self, asked: Asked) -> Response:
-        """Change a live session: what is absent stays."""
-        changes = build_changes(asked.read(SessionUpdate))
+        """Change a live session: what is absent stays.
+
+        Callbacks take `calls:read` too, those of recordings also `recordings:read`.
+        """
+        wanted = asked.read(SessionUpdate)
+        _check_receivers(asked, wanted)
+        changes = build_changes(wanted)
         now = self._kernel.clock.now()
         outcome = await self._kernel.store.write(
             change_own_session, asked.account, asked.path(), changes, now
@@ -133,6 +140,16 @@ class SessionsAPI:
         if not isinstance(outcome, MaskingSession):
             raise change_refusal(outcome)
         return reply(200, _teller(asked, now)(outcome))
+
+
+def _check_receivers(asked: Asked, wanted: NewSession | SessionUpdate) -> None:
+    """Let nobody be sent what they may not read. Raises NativeError."""
+    permissions = asked.caller.permissions
+    told = wanted.callback_url or wanted.recording_callback_url
+    if told and not is_granted(permissions, Permission.CALLS_READ):
+        raise NativeError("not-permitted", "People's numbers take calls:read, and callbacks have them.")
+    if wanted.recording_callback_url and not is_granted(permissions, Permission.RECORDINGS_READ):
+        raise NativeError("not-permitted", "Links to recordings take recordings:read.")
 
 
 def _teller(asked: Asked, now: int) -> Callable[[MaskingSession], Session]:

@@ -88,6 +88,12 @@ Reference = Annotated[
 ]
 Format = Annotated[RecordFormat, Field(strict=False)]
 Method = Annotated[CallbackMethod, Field(strict=False)]
+CallbackUrl = Annotated[
+    Url, Field(description="Is told in Plivo's form; webhooks are told in ours. Takes `calls:read`.")
+]
+RecordingCallbackUrl = Annotated[
+    Url, Field(description="Is told of recordings in Plivo's form. Takes `calls:read` and `recordings:read`.")
+]
 
 
 class NewPin(Request):
@@ -127,11 +133,9 @@ class NewSession(Request):
     ] = 0
     record: bool | None = None
     record_format: Format | None = None
-    recording_callback_url: Url | None = None
+    recording_callback_url: RecordingCallbackUrl | None = None
     recording_callback_method: Method | None = None
-    callback_url: Annotated[
-        Url | None, Field(description="Is told in Plivo's form; webhooks are told in ours.")
-    ] = None
+    callback_url: CallbackUrl | None = None
     callback_method: Method | None = None
     first_prompt_url: Annotated[
         Url | None, Field(description="What the first party hears before being joined.")
@@ -182,9 +186,9 @@ class SessionUpdate(Request):
     ring_timeout_s: RingTimeout | None = None
     record: bool | None = None
     record_format: Format | None = None
-    recording_callback_url: Url | None = None
+    recording_callback_url: RecordingCallbackUrl | None = None
     recording_callback_method: Method | None = None
-    callback_url: Url | None = None
+    callback_url: CallbackUrl | None = None
     callback_method: Method | None = None
     first_prompt_url: Url | None = None
     second_prompt_url: Url | None = None
