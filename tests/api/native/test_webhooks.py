@@ -124,6 +124,13 @@ def test_wrong_reports_are_refused(tenant: Tenant, body: dict[str, object], code
     check_problem(by_token(tenant).ask("POST", "/webhooks", body), 422, code)
 
 
+def test_reports_are_of_calls_alone(tenant: Tenant) -> None:
+    """Whoever chooses events for them is told which field is one too many."""
+    body = {"url": HOOK, "format": "deepcall", "events": ["call.finished"]}
+    [error] = by_token(tenant).ask("POST", "/webhooks", body).body["errors"]
+    assert (error["pointer"], error["code"]) == ("/events", "not-with-format")
+
+
 @pytest.mark.parametrize("numbers", [{"include_numbers": True}, {"format": "deepcall"}])
 def test_people_s_numbers_are_sent_for_who_may_see_calls(tenant: Tenant, numbers: dict[str, object]) -> None:
     """As in streams: a key for webhooks alone gets them sent nowhere, and its receiver is not even called."""

@@ -109,7 +109,7 @@ class KeysAPI:
             raise NativeError("account-needed")
         subaccount = await self._kernel.store.read(load_subaccount, account, auth_id)
         if subaccount is None:
-            raise refuse_field("/subaccount", "unknown", "The account has no such sub-account.")
+            raise refuse_field("/subaccount", "unknown", "The account has no sub-account of this auth id.")
         return replace(account, subaccount=subaccount)
 
 

@@ -106,7 +106,7 @@ class NumbersAPI:
             case NumberNotFound():
                 raise NativeError("not-found")
             case PoolNotFound():
-                raise refuse_field("/pool", "unknown", "The number's account has no such pool.")
+                raise refuse_field("/pool", "unknown", "The number's account has no pool of this name.")
             case VirtualNumber():
                 return reply(200, NumberView(**_fields(outcome, is_operator=asked.caller.is_operator)))
 
@@ -141,10 +141,10 @@ def _add(tx: Tx, wanted: NewNumbersRequest, now: int) -> tuple[VirtualNumber, ..
         return refuse_field("/trunk", "unknown", "There is no such trunk.")
     subaccount = None if wanted.subaccount is None else load_subaccount(tx, account, wanted.subaccount)
     if wanted.subaccount is not None and subaccount is None:
-        return refuse_field("/subaccount", "unknown", "The account has no such sub-account.")
+        return refuse_field("/subaccount", "unknown", "The account has no sub-account of this auth id.")
     pool_id = None if wanted.pool is None else hold_pool(tx, account.id, wanted.pool)
     if isinstance(pool_id, PoolNotFound):
-        return refuse_field("/pool", "unknown", "The account has no such pool.")
+        return refuse_field("/pool", "unknown", "The account has no pool of this name.")
     new = NewNumbers(
         numbers=tuple(wanted.numbers),
         account_id=account.id,

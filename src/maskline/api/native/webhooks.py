@@ -57,7 +57,7 @@ class WebhooksAPI:
         """Ask a receiver of reports whether it is one. Raises NativeError."""
         if new.kinds:
             raise refuse_field(
-                "/events", "not_with_format", "Reports are of calls: there is nothing to choose."
+                "/events", "not-with-format", "Reports are of calls: there is nothing to choose."
             )
         if (reason := judge_url(new.url)) is not None:
             raise NativeError("url-refused", reason)
