@@ -14,7 +14,7 @@ from maskline.api.native.app import native_routes
 from maskline.api.native.kernel import NativeKernel
 from maskline.api.native.routes import Route
 from maskline.api.ports import StoreThreads
-from maskline.core.access import Permission
+from maskline.core.access import Permission, Reach
 from maskline.testing.clock import ManualClock
 
 # Written down here once more on purpose: an operation that is new, or changes who may do it, changes this table.
@@ -173,6 +173,20 @@ def test_who_may_do_it(service: Service, tenant: Tenant, name: str) -> None:
         assert _ask(holder(service, others, account), route) == "not-permitted"
         if permission.endswith(":write"):
             assert _ask(holder(service, [_read_of(permission)], account), route) == "not-permitted"
+
+
+@pytest.mark.parametrize("name", [name for name, route in ROUTES.items() if route.query is None])
+def test_parameters_that_nobody_knows_are_refused(service: Service, tenant: Tenant, name: str) -> None:
+    """Also where an operation has no parameters at all; a question mark alone is none."""
+    route = ROUTES[name]
+    asker = holder(service)
+    asker = asker if route.reach is Reach.OPERATOR else asker.acting_for(tenant.auth_id)
+    path = re.sub(r"\{\w+\}", "+10000000000" if "{e164}" in route.path else "nothing", route.path)
+    answer = asker.ask(route.method, f"{path}?limit=1")
+    check_problem(answer, 422, "invalid")
+    assert [it["pointer"] for it in answer.body["errors"]] == ["/limit"]
+    if route.method == "GET":
+        assert asker.ask(route.method, f"{path}?").status == asker.ask(route.method, path).status
 
 
 def test_the_operator_for_a_subaccount(service: Service, tenant: Tenant) -> None:

@@ -18,7 +18,8 @@ from maskline.api.metrics import HTTPMetrics
 from maskline.api.native.auth import Authenticator
 from maskline.api.native.errors import MEDIA_TYPE, NativeError
 from maskline.api.native.idempotency import claim_of, pack, unpack
-from maskline.api.native.parsing import BODY_BYTES_MAX
+from maskline.api.native.models.common import NoQuery
+from maskline.api.native.parsing import BODY_BYTES_MAX, parse_query
 from maskline.api.native.routes import Asked, Route
 from maskline.api.ports import ReceiverCheck, StoreThreads, unchecked
 from maskline.clock import Clock
@@ -115,6 +116,8 @@ class NativeKernel:
             try:
                 caller = await self.authenticate(request, route)
                 body = b""
+                if route.query is None:
+                    parse_query(NoQuery, request.query_params.multi_items())
                 if route.method in _METHODS_WITH_BODY:
                     body = await read_body(request, BODY_BYTES_MAX)
                 response = await route.operation(Asked(request=request, caller=caller, body=body))

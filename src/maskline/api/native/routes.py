@@ -65,7 +65,8 @@ class Route:
     """One operation; its docstring is its description.
 
     `path` is relative to the prefix, with `{id}` for its parts. `permission` None is what everybody may who is known.
-    `request`, `query` and `response` are models. `problems` are the codes that only this operation has.
+    `request`, `query` and `response` are models; without `query` every parameter is refused. `problems` are the codes
+    that only this operation has.
     """
 
     path: str

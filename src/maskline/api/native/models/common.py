@@ -54,6 +54,10 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class NoQuery(Query):
+    """The query where an operation has no parameters."""
+
+
 class Resource(BaseModel):
     """A body that goes out; a client passes over what it does not know."""
 
