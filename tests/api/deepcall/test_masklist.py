@@ -1,5 +1,7 @@
 """Lists of masks and their calls, on both databases."""
 
+import uuid
+from datetime import datetime, timedelta, timezone
 from itertools import count
 from typing import Any
 
@@ -18,6 +20,12 @@ from maskline.workflows import recordings as work
 from maskline.workflows.finish_call import finish_call
 
 SERIAL = count(1)
+INDIA = timezone(timedelta(hours=5, minutes=30))
+
+
+def in_india(instant: int) -> str:
+    """What a clock on a wall there shows."""
+    return f"{datetime.fromtimestamp(instant // SECOND, INDIA):%Y-%m-%d %H:%M:%S}"
 
 
 class Caller:
@@ -34,7 +42,7 @@ class Caller:
 
     def call(self, **changed: Any) -> str:
         """A finished call; return its id."""
-        call_id = f"00000000-0000-4000-8000-{next(SERIAL):012x}"
+        call_id = str(uuid.uuid4())  # the database is shared with tests of other dialects
         self.world.claim(self.session, call_id)
         record = self.world.record(self.session, call_id, **changed)
         self.world.store.run(finish_call, record, self.world.now)
@@ -42,9 +50,9 @@ class Caller:
 
     def record(self) -> str:
         """A call that was recorded; return the recording's id."""
-        call_id = f"00000000-0000-4000-8000-{next(SERIAL):012x}"
+        call_id = str(uuid.uuid4())  # the database is shared with tests of other dialects
         self.world.claim(self.session, call_id)
-        now, id_ = self.world.now, f"{next(SERIAL):032x}"
+        now, id_ = self.world.now, uuid.uuid4().hex
         new = NewRecording(
             id=id_,
             account_id=self.world.account.id,
@@ -100,7 +108,7 @@ def test_a_mask_is_listed_as_it_was_told(deepcall: DeepCallTenant) -> None:
         "status",
         "calls",
     ]
-    created = "2026-01-01 05:30:00"
+    created = in_india(deepcall.service.clock.now())
     assert mask == {**told, "created_time": created, "status": "active", "calls": []}
     deepcall.call("Masking/unset", m1=M1)
     [mask] = masks_of(deepcall)
@@ -181,8 +189,8 @@ def test_a_call_of_both(service: Service) -> None:
             "cType": "MASK",
             "callStatus": 3,
             "caller": "m1",
-            "ivrSTime": "2026-01-01 05:30:00",
-            "ivrETime": "2026-01-01 05:30:13",
+            "ivrSTime": in_india(caller.world.now),
+            "ivrETime": in_india(caller.world.now + 13 * SECOND),
             "ivrDuration": 13,
             "talkDuration": 10,
             "m1Duration": 10,
