@@ -2,9 +2,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from maskline.core.inventory import Account, NewAccount
 from maskline.core.usage import HOUR_US
 from maskline.engine.usage_sampler import UsageSampler
 from maskline.store.engine import Store
+from maskline.workflows.accounts import create_account
 from maskline.workflows.usage import keep_usage, measure_usage
 from tests.world import World, peek
 
@@ -35,6 +37,15 @@ def test_an_hour_is_sampled_and_then_left_alone(world: World) -> None:
         assert asyncio.run(sampler.sample(world.now)) == 0
     assert threads.ran == [measure_usage, keep_usage, measure_usage]
     asyncio.run(sampler.sample(world.now + HOUR_US))
+    assert peek(world.store, "SELECT count(*) FROM usage_sample") == [(2,)]
+
+
+def test_accounts_are_kept_one_at_a_time(world: World) -> None:
+    """So that nobody who writes waits for all of them."""
+    assert isinstance(world.store.run(create_account, NewAccount(name="Other"), world.now), Account)
+    threads = Threads(world.store)
+    asyncio.run(UsageSampler(threads).sample(world.now))
+    assert threads.ran == [measure_usage, keep_usage, keep_usage]
     assert peek(world.store, "SELECT count(*) FROM usage_sample") == [(2,)]
 
 

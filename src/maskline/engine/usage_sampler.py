@@ -39,8 +39,9 @@ class UsageSampler:
         if hour_at == self._done_at:
             return 0
         measured = await self._store.read(measure_usage, now)
-        if measured.accounts:
-            await self._store.write(keep_usage, measured)
-        else:
+        for account in measured.accounts:
+            # One at a time: an account may have thousands of scopes, and calls wait for the writer.
+            await self._store.write(keep_usage, measured._replace(accounts=(account,)))
+        if not measured.accounts:
             self._done_at = hour_at
         return 0
