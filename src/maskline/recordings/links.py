@@ -19,6 +19,15 @@ def build_audio_path(auth_id: str, recording_id: str, format_: RecordFormat) -> 
     return f"{ACCOUNT_PREFIX}/{auth_id}/Recording/{render_recording_uuid(recording_id)}.{format_.value}"
 
 
+def build_offered_path(
+    auth_id: str, recording_id: str, format_: RecordFormat, link: RecordingLink | None
+) -> str:
+    """Name a recording's file as it is told to others: by its link where there is one."""
+    if link is not None:
+        return build_linked_path(link)
+    return build_audio_path(auth_id, recording_id, format_)
+
+
 def build_linked_path(link: RecordingLink) -> str:
     """Name a recording's file so that it is had without credentials, as long as the link holds."""
     query = urlencode({"expires": link.expires_s, "signature": link.signature})

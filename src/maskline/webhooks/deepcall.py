@@ -9,25 +9,27 @@ Source: Sarv DeepCall, push report (2026), and one report as it was captured by 
 import json
 from collections.abc import Mapping
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
 
-from maskline.clock import to_datetime
 from maskline.core.call_report import CallReport, ReportedLeg
 from maskline.core.delivery import DeliveryFacts
 from maskline.core.events import DomainEvent
-from maskline.core.masking import MICROSECONDS
-from maskline.core.numbers import E164
 from maskline.core.termination import Reason
-from maskline.recordings.links import build_audio_path, build_linked_path
+from maskline.recordings.links import build_offered_path
+
+from .deepcall_words import (
+    STATUS_BOTH,
+    STATUS_NOBODY,
+    STATUS_ONE,
+    count_seconds,
+    name_call_type,
+    render_digits,
+    render_time,
+)
 
 Value = str | int | list["Value"] | dict[str, "Value"]
 
 ZERO_TIME: Final = "0000-00-00 00:00:00"
 """What stands where nothing happened, as receivers know it."""
-STATUS_NOBODY: Final = 1
-STATUS_ONE: Final = 2
-STATUS_BOTH: Final = 3
-"""`callStatus`: how many answered. Only that both is 3 was ever seen; the rest is ours."""
 _HUNG_UP_BY_CALLER: Final = frozenset({Reason.CALLER_HUNG_UP, Reason.CALLER_CANCELLED, Reason.CALLER_GONE})
 _HUNG_UP_BY_CALLEE: Final = frozenset({Reason.CALLEE_HUNG_UP, Reason.CALLEE_GONE})
 
@@ -44,11 +46,10 @@ def build_body(event: DomainEvent, facts: DeliveryFacts, *, public_url: str) -> 
         call_id=event.call_id,
         session_id=event.session_id,
         report=report,
-        caller=_digits(facts.caller),
-        callee=_digits(facts.callee),
-        mask=facts.virtual_number.removeprefix("+"),
+        caller=render_digits(facts.caller),
+        callee=render_digits(facts.callee),
+        mask=render_digits(facts.virtual_number),
         recording_url=_recording_url(facts, report, public_url),
-        zone=ZoneInfo(report.timezone),
     )
     return json.dumps(_build(told), separators=(",", ":"))
 
@@ -63,7 +64,6 @@ class _Told(NamedTuple):
     callee: str
     mask: str
     recording_url: str
-    zone: ZoneInfo
 
     @property
     def legs(self) -> tuple[tuple[str, ReportedLeg], ...]:
@@ -73,13 +73,11 @@ class _Told(NamedTuple):
 
     def time(self, instant: int | None) -> str:
         """Write an instant as the account's clock on the wall shows it."""
-        if instant is None:
-            return ZERO_TIME
-        return f"{to_datetime(instant).astimezone(self.zone):%Y-%m-%d %H:%M:%S}"
+        return ZERO_TIME if instant is None else render_time(instant, self.report.timezone)
 
     def seconds(self, from_: int | None) -> int:
-        """Seconds until the end, a started one counting whole, as everywhere in the service; 0 without beginning."""
-        return _seconds(from_, self.report.ended_at)
+        """Seconds until the end; 0 without beginning."""
+        return 0 if from_ is None else count_seconds(from_, self.report.ended_at)
 
     def end_of(self, begun_at: int | None) -> str:
         """When what began then ended: with the call, if it began at all."""
@@ -94,7 +92,7 @@ def _build(told: _Told) -> dict[str, Value]:
     m1, m2 = (caller, callee) if report.is_caller_first else (callee, caller)
     return {
         "callId": told.call_id,
-        "cType": "CTC" if report.is_service_initiated else "MASK",
+        "cType": name_call_type(is_service_initiated=report.is_service_initiated),
         "userId": report.user_id,
         "campId": "",
         "did": told.mask,
@@ -206,7 +204,7 @@ def _leg_detail(told: _Told, number: str, leg: ReportedLeg) -> Value:
         "number": number,
         "visitId": _visit_id(leg.started_at),
         "nodeId": "",
-        "totalRingDuration": _seconds(leg.started_at, rung_until),
+        "totalRingDuration": count_seconds(leg.started_at, rung_until),
         "totalHoldDuration": 0,
         "talkDuration": told.seconds(talk_at),
         "talkSTime": told.time(talk_at),
@@ -238,20 +236,11 @@ def _recording_url(facts: DeliveryFacts, report: CallReport, public_url: str) ->
     recording = report.recording
     if recording is None:
         return ""
-    link = facts.recording_link
-    if link is not None:
-        return public_url + build_linked_path(link)
-    return public_url + build_audio_path(facts.auth_id, recording.id, recording.format)
+    return public_url + build_offered_path(
+        facts.auth_id, recording.id, recording.format, facts.recording_link
+    )
 
 
 def _visit_id(instant: int) -> str:
     """The vendor's are milliseconds since 1970."""
     return str(instant // 1000)
-
-
-def _seconds(from_: int | None, until: int) -> int:
-    return 0 if from_ is None else max(0, -((from_ - until) // MICROSECONDS))
-
-
-def _digits(number: E164 | None) -> str:
-    return "" if number is None else number.reveal().removeprefix("+")

@@ -15,7 +15,7 @@ from maskline.core.masking import RecordFormat, Role
 from maskline.core.numbers import E164
 from maskline.core.recording import render_recording_uuid
 from maskline.core.termination import TERMINATIONS, Reason
-from maskline.recordings.links import build_audio_path, build_linked_path, build_resource_path
+from maskline.recordings.links import build_offered_path, build_resource_path
 
 Fields = tuple[tuple[str, str], ...]
 
@@ -111,13 +111,7 @@ def _recording(event: DomainEvent, facts: DeliveryFacts, public_url: str) -> Fie
     audio = resource = ""
     is_there = event.kind is EventKind.RECORDING_COMPLETED
     if is_there:
-        link = facts.recording_link
-        path = (
-            build_audio_path(facts.auth_id, recording_id, format_)
-            if link is None
-            else build_linked_path(link)
-        )
-        audio = public_url + path
+        audio = public_url + build_offered_path(facts.auth_id, recording_id, format_, facts.recording_link)
         resource = public_url + build_resource_path(facts.auth_id, recording_id)
     return (
         ("RecordingUUID", render_recording_uuid(recording_id)),

@@ -12,6 +12,7 @@ from maskline.api.deepcall import values
 from maskline.api.deepcall.errors import Code, DeepCallError
 from maskline.clock import from_datetime, to_datetime
 from maskline.core.numbers import DID, E164
+from maskline.webhooks.deepcall_words import render_time
 
 KOLKATA = "Asia/Kolkata"
 MOMENT = "2026-11-22 12:00:00"
@@ -173,7 +174,7 @@ def test_texts_are_bounded() -> None:
     for wrong in refused:
         assert code_of(values.read_text, {"token": wrong}, "token") == (
             Code.INVALID,
-            "Invalid parameters: token is not valid",
+            "Invalid parameters: token is no text of at most 256 printable characters",
         )
 
 
@@ -184,7 +185,7 @@ def test_texts_are_bounded() -> None:
 def test_what_is_shown_is_read_back(wall: datetime, zone: str) -> None:
     """To the second, but for the hour that a clock shows twice."""
     at = from_datetime(wall.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC))
-    shown = values.render_time(at, zone)
+    shown = render_time(at, zone)
     read = values.parse_time(shown, zone)
     assert read is not None
     assert abs(to_datetime(read) - to_datetime(at)) <= timedelta(hours=1, seconds=1)

@@ -60,6 +60,11 @@ def fold_name(name: str) -> str:
     return name.replace("_", "").lower()
 
 
+def find_field(fields: Fields, name: str) -> object | None:
+    """What was given under a name, however it was written; None when nothing was."""
+    return fields.get(fold_name(name))
+
+
 def pick_fields(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
     """Values by folded name; null and blank texts are not given, the first of two spellings counts."""
     picked: dict[str, object] = {}

@@ -25,6 +25,7 @@ from maskline.core.masking import (
     Role,
 )
 from maskline.core.numbers import DID, E164
+from maskline.webhooks.deepcall_words import render_digits
 from maskline.workflows.click_to_call import click_to_call
 
 FROM_TO_PATHS = ("/clickToCall/v1/para", "/v2/clickToCall/para")
@@ -99,7 +100,7 @@ class ClickToCallAPI:
         outcome = await self._kernel.write(click_to_call, account, new, now)
         match outcome:
             case CallOrdered(call_id=call_id, session=session):
-                told = {"callId": call_id, "mask": values.render_digits(session.virtual_number)}
+                told = {"callId": call_id, "mask": render_digits(session.virtual_number)}
                 return self._kernel.reply(request, MESSAGE, told)
             case NumberNotLeased():
                 raise errors.invalid("the CLI is not one of your numbers")

@@ -19,6 +19,7 @@ from maskline.core.masking import (
     SessionCreated,
 )
 from maskline.core.numbers import E164
+from maskline.webhooks.deepcall_words import render_digits, render_time
 from maskline.workflows.create_masking_session import create_masking_session
 from maskline.workflows.deepcall_unset import unset_masks
 
@@ -107,11 +108,11 @@ class MaskingAPI:
 def render_mask(session: MaskingSession, account: Account) -> dict[str, object]:
     """A mask as `set` answers it. People's numbers are in the result, as in the request."""
     return {
-        "mask": values.render_digits(session.virtual_number),
-        "m1": values.render_digits(session.first),
-        "m2": values.render_digits(session.second),
+        "mask": render_digits(session.virtual_number),
+        "m1": render_digits(session.first),
+        "m2": render_digits(session.second),
         "eventId": session.reference,
-        "expiry_time": values.render_time(session.ends_at, account.timezone),
+        "expiry_time": render_time(session.ends_at, account.timezone),
     }
 
 

@@ -3,28 +3,25 @@
 from fastapi import Request, Response
 
 from maskline.api.deepcall import errors, values
-from maskline.api.deepcall.body import Fields, read_fields
+from maskline.api.deepcall.body import Fields, find_field, read_fields
 from maskline.api.deepcall.kernel import DeepCallKernel
 from maskline.api.deepcall.masking import render_mask
 from maskline.core.deepcall import HeardRecording, MaskFilter, MaskPage
 from maskline.core.inventory import Account
 from maskline.core.masking import (
     LIST_LIMIT_MAX,
-    MICROSECONDS,
     Interaction,
     MaskingSession,
     SessionFilter,
     SessionStatus,
     Span,
 )
-from maskline.recordings.links import build_audio_path, build_linked_path
-from maskline.webhooks.deepcall import STATUS_BOTH, STATUS_NOBODY, STATUS_ONE
+from maskline.recordings.links import build_offered_path
+from maskline.webhooks.deepcall_words import CALL_STATUSES, count_seconds, name_call_type, render_time
 from maskline.workflows.deepcall_masklist import list_masks
 
 LIST_MESSAGE = "Mask list"
 PAGE_MAX = 1_000_000  # some 20 million masks in; both databases skip rows one by one
-CALL_TYPE = "MASK"
-CALL_TYPE_PLACED = "CTC"  # of calls that the service placed, as in push reports
 
 
 class MasklistAPI:
@@ -62,7 +59,7 @@ def _render_listed(
 ) -> dict[str, object]:
     return {
         **render_mask(session, account),
-        "created_time": values.render_time(session.created_at, account.timezone),
+        "created_time": render_time(session.created_at, account.timezone),
         "status": session.status(now).value,
         "calls": [
             _render_call(it, page.recordings.get(it.recording_id or ""), account, public_url)
@@ -78,12 +75,12 @@ def _render_call(
     legs_s = [it for it in (call.first_leg_s, call.second_leg_s) if it is not None]
     return {
         "callId": call.call_id,
-        "cType": CALL_TYPE_PLACED if call.is_service_initiated else CALL_TYPE,
-        "callStatus": (STATUS_NOBODY, STATUS_ONE, STATUS_BOTH)[len(legs_s)],
+        "cType": name_call_type(is_service_initiated=call.is_service_initiated),
+        "callStatus": CALL_STATUSES[len(legs_s)],
         "caller": "m1" if call.is_caller_first else "m2",
-        "ivrSTime": values.render_time(call.started_at, account.timezone),
-        "ivrETime": values.render_time(call.ended_at, account.timezone),
-        "ivrDuration": -((call.started_at - call.ended_at) // MICROSECONDS),
+        "ivrSTime": render_time(call.started_at, account.timezone),
+        "ivrETime": render_time(call.ended_at, account.timezone),
+        "ivrDuration": count_seconds(call.started_at, call.ended_at),
         "talkDuration": min(legs_s) if len(legs_s) == 2 else 0,
         "m1Duration": call.first_leg_s or 0,
         "m2Duration": call.second_leg_s or 0,
@@ -92,9 +89,7 @@ def _render_call(
 
 
 def _audio_path(heard: HeardRecording, account: Account) -> str:
-    if heard.link is not None:
-        return build_linked_path(heard.link)
-    return build_audio_path(account.auth_id, heard.recording.id, heard.recording.format)
+    return build_offered_path(account.auth_id, heard.recording.id, heard.recording.format, heard.link)
 
 
 def _read_filter(fields: Fields, account: Account, *, limit: int, offset: int) -> MaskFilter:
@@ -115,7 +110,7 @@ def _read_filter(fields: Fields, account: Account, *, limit: int, offset: int) -
 
 
 def _read_count(fields: Fields, name: str, default: int, count_max: int) -> int:
-    value = fields.get(name)
+    value = find_field(fields, name)
     if value is None:
         return default
     count = values.parse_integer(value)
@@ -135,7 +130,7 @@ def _read_status(fields: Fields) -> SessionStatus | None:
 
 
 def _read_instant(fields: Fields, name: str, account: Account) -> int | None:
-    value = fields.get(name.replace("_", ""))
+    value = find_field(fields, name)
     if value is None:
         return None
     instant = values.parse_time(value, account.timezone)

@@ -14,6 +14,7 @@ from maskline.api.deepcall.masklist import PAGE_MAX
 from maskline.api.deepcall.values import EVENT_ID_LENGTH_MAX, TEXT_LENGTH_MAX
 from maskline.core.deepcall import SuccessShape
 from maskline.core.masking import LIST_LIMIT_MAX
+from maskline.webhooks.deepcall_words import CALL_STATUSES, CALL_TYPES
 
 Schema = dict[str, Any]
 
@@ -82,8 +83,8 @@ _SHOWN_MASK: Final[dict[str, Schema]] = {
 }
 _CALL: Final[dict[str, Schema]] = {
     "callId": {"type": "string"},
-    "cType": {"type": "string", "enum": ["MASK", "CTC"]},
-    "callStatus": {"type": "integer", "enum": [1, 2, 3]},
+    "cType": {"type": "string", "enum": list(CALL_TYPES)},
+    "callStatus": {"type": "integer", "enum": list(CALL_STATUSES)},
     "caller": {"type": "string", "enum": ["m1", "m2"]},
     "ivrSTime": _SHOWN_TIME,
     "ivrETime": _SHOWN_TIME,

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from maskline.api.deepcall import errors
-from maskline.api.deepcall.body import Fields
+from maskline.api.deepcall.body import Fields, find_field
 from maskline.api.deepcall.errors import Code, DeepCallError
-from maskline.clock import from_datetime, to_datetime
+from maskline.clock import from_datetime
 from maskline.core.deepcall import EXPIRY_MINUTES_MAX
 from maskline.core.masking import MICROSECONDS
 from maskline.core.numbers import DID, E164, parse_number
@@ -29,26 +29,27 @@ _TIME = re.compile(
 )
 
 
-def read_text(fields: Fields, name: str) -> str | None:
+def read_text(fields: Fields, name: str, length_max: int = TEXT_LENGTH_MAX) -> str | None:
     """A short text without control characters, numbers taken for their digits; None when not given.
 
     Raises DeepCallError 1000.
     """
-    value = fields.get(name.replace("_", "").lower())
+    value = find_field(fields, name)
     if value is None:
         return None
-    text = _number_text(value) if not isinstance(value, str) else value.strip()
-    if text is None or len(text) > TEXT_LENGTH_MAX or not text.isprintable():
-        raise errors.invalid(f"{name} is not valid")
+    text = _text_of(value)
+    if text is None or len(text) > length_max or not text.isprintable():
+        raise errors.invalid(f"{name} is no text of at most {length_max} printable characters")
     return text
 
 
 def read_phone(fields: Fields, name: str, country: str) -> E164 | None:
     """A phone number, in the account's country first; None when not given. Raises DeepCallError 1000."""
-    value = fields.get(name.lower())
+    value = find_field(fields, name)
     if value is None:
         return None
-    text = value if isinstance(value, str) else _number_text(value)
+    text = _text_of(value)
+    # Nobody dials a minus: it is a number below zero.
     is_negative = not isinstance(value, str) and text is not None and text.startswith("-")
     number = None if text is None or is_negative else parse_phone(text, country)
     if number is None:
@@ -65,11 +66,11 @@ def parse_phone(text: str, country: str) -> E164 | None:
 
 def read_mask(fields: Fields, country: str) -> tuple[DID, ...]:
     """A virtual number as we answer it, or as a national number; () when not given. Raises DeepCallError 1000."""
-    value = fields.get("mask")
+    value = find_field(fields, "mask")
     if value is None:
         return ()
-    text = value if isinstance(value, str) else _number_text(value)
-    found = None if text is None else _MASK.fullmatch(text.strip())
+    text = _text_of(value)
+    found = None if text is None else _MASK.fullmatch(text)
     if text is None or found is None:
         raise errors.not_a_phone_number("mask")
     as_answered = DID("+" + found[1])
@@ -79,13 +80,7 @@ def read_mask(fields: Fields, country: str) -> tuple[DID, ...]:
 
 def read_event_id(fields: Fields) -> str | None:
     """The client's own reference. Raises DeepCallError 1000."""
-    value = fields.get("eventid")
-    if value is None:
-        return None
-    text = _number_text(value) if not isinstance(value, str) else value.strip()
-    if text is None or len(text) > EVENT_ID_LENGTH_MAX or not text.isprintable():
-        raise errors.invalid(f"eventId is no text of at most {EVENT_ID_LENGTH_MAX} printable characters")
-    return text
+    return read_text(fields, "eventId", EVENT_ID_LENGTH_MAX)
 
 
 def read_end(fields: Fields, *, now: int, timezone: str) -> int | None:
@@ -94,9 +89,9 @@ def read_end(fields: Fields, *, now: int, timezone: str) -> int | None:
     `expiry_time` wins over `expiry_duration`. Raises DeepCallError: 1502 for what is no time or no integer, 1000
     for more than a year.
     """
-    if (given := fields.get("expirytime")) is not None:
+    if (given := find_field(fields, "expiry_time")) is not None:
         end = parse_time(given, timezone)
-    elif (given := fields.get("expiryduration")) is not None:
+    elif (given := find_field(fields, "expiry_duration")) is not None:
         minutes = parse_integer(given)
         end = None if minutes is None else now + _bound(minutes) * MINUTE_US
     else:
@@ -144,18 +139,6 @@ def parse_time(value: object, timezone: str) -> int | None:
     return at + int((fraction or "").ljust(6, "0")[:6])
 
 
-def render_time(instant: int, timezone: str) -> str:
-    """`YYYY-MM-DD HH:MM:SS` in the account's zone, the fraction cut off."""
-    return f"{to_datetime(instant).astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M:%S}"
-
-
-def render_digits(number: E164 | str | None) -> str:
-    """A number with its country code and without plus; "" for none."""
-    if number is None:
-        return ""
-    return (number.reveal() if isinstance(number, E164) else number).removeprefix("+")
-
-
 def _parse_offset(text: str | None) -> timedelta | None:
     """What to take off for UTC; None when there is no such offset."""
     if text is None or text in "Zz":
@@ -167,9 +150,11 @@ def _parse_offset(text: str | None) -> timedelta | None:
     return -shift if text[0] == "-" else shift
 
 
-def _number_text(value: object) -> str | None:
-    """The digits of a JSON number; None for truth values, fractions, lists and objects."""
-    number = None if isinstance(value, str) else parse_integer(value)
+def _text_of(value: object) -> str | None:
+    """A text without blanks around it, or the digits of a JSON number; None for anything else."""
+    if isinstance(value, str):
+        return value.strip()
+    number = parse_integer(value)
     return str(number) if number is not None and abs(number) < 10**40 else None
 
 
