@@ -156,7 +156,11 @@ def _load_account(tx: Tx, key: ApiKey) -> Account | None:
     assert account is not None, "accounts are not deleted"
     if key.subaccount_auth_id is None:
         return account
-    return replace(account, subaccount=accounts.load_subaccount(tx, key.subaccount_auth_id))
+    subaccount = accounts.load_subaccount(tx, key.subaccount_auth_id)
+    assert subaccount is not None, (
+        "nor are sub-accounts; without its own the key would open the whole account"
+    )
+    return replace(account, subaccount=subaccount)
 
 
 def _draw_secret(tx: Tx, id_: str) -> Secret:

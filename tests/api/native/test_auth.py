@@ -3,14 +3,16 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
 from tests.api.native.asking import Asker, bearer, check_problem, holder
 from tests.api.service import Service, Tenant
 from tests.world import peek
 
-from maskline.api.native.auth import HEADER_LENGTH_MAX, parse_bearer
-from maskline.core.access import ApiKeyIssued, NewApiKey, Permission
+from maskline.api.native.auth import HEADER_LENGTH_MAX, Authenticator, parse_bearer
+from maskline.core.access import ApiKey, ApiKeyIssued, Denial, NewApiKey, Permission, Reach, deny
 from maskline.core.secret import Secret
-from maskline.workflows.api_keys import create_key, revoke_key, rotate_key
+from maskline.testing.clock import ManualClock
+from maskline.workflows.api_keys import OpenedKey, create_key, revoke_key, rotate_key
 
 
 def _issued(tenant: Tenant, **given: object) -> ApiKeyIssued:
@@ -98,3 +100,27 @@ def test_what_no_key_looks_like_is_refused(service: Service, token: str) -> None
     """Without a look into the table, and with the same answer."""
     headers = {"Authorization": "Bearer " + token.replace("\x00", "%00")}
     check_problem(Asker(service, headers).ask("GET", "/account"), 401, "not-authenticated")
+
+
+class _Lost:
+    """A store that has lost the account of a key."""
+
+    async def read(self, *_: object) -> OpenedKey:
+        key = ApiKey(
+            id="key_x", name="k", permissions=frozenset({Permission.ALL}), created_at=0, account_id=7
+        )
+        return OpenedKey(key=key, account=None)
+
+    async def write(self, *_: object) -> None:
+        return None
+
+
+async def test_who_has_lost_an_account_is_no_operator() -> None:
+    """A key says itself whether it is an operator's; that nothing was found of its account says nothing."""
+    authenticator = Authenticator(store=_Lost(), clock=ManualClock())  # type: ignore[arg-type]  # the fake
+    scope = {"type": "http", "headers": [(b"authorization", b"Bearer mk_x")]}
+    caller = await authenticator.authenticate(Request(scope))
+    assert [deny(caller, None, reach) for reach in (Reach.OPERATOR, Reach.EITHER)] == [
+        Denial.NOT_PERMITTED,
+        Denial.ACCOUNT_NEEDED,
+    ]

@@ -74,7 +74,7 @@ class Authenticator:
         account = opened.account
         return Caller(
             account=account,
-            is_operator=account is None,
+            is_operator=opened.key.account_id is None,  # said by the key, not by what is missing
             permissions=opened.key.permissions,
             owner=OPERATOR if account is None else owner_of(account),
             key_id=opened.key.id,
