@@ -88,6 +88,16 @@ def test_unknown_owners_exit_1(stocked: Maskline, options: list[str], said: str)
     assert stocked("number", "list", "--json").json == []
 
 
+def test_a_party_is_refused_and_not_told(stocked: Maskline) -> None:
+    """Only its place is, and nothing is added."""
+    assert add(stocked, ONE) == 0
+    create_session(Context())
+    result = stocked("number", "add", TWO, "+912025551111", "--account", "demo", "--trunk", "carrier")
+    assert (result.code, "place in the command: 2" in result.err) == (1, True)
+    assert "+912025551111" not in result.err
+    assert len(stocked("number", "list", "--json").json) == 1
+
+
 def test_numbers_of_a_subaccount(stocked: Maskline) -> None:
     """They are shown with it."""
     context = Context()

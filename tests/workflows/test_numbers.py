@@ -1,17 +1,24 @@
-from tests.world import World, peek, virtual
+from typing import Any
 
-from maskline.core.inventory import NewAccount, NewNumbers, NumberHealth, Subaccount, VirtualNumber
-from maskline.core.masking import MaskingSession
-from maskline.workflows.accounts import create_subaccount
+import pytest
+from tests.world import World, peek, person, virtual
+
+from maskline.core.inventory import Account, NewAccount, NewNumbers, NumberHealth, Subaccount, VirtualNumber
+from maskline.core.masking import MaskingSession, NewMaskingSession, SessionCreated
+from maskline.core.numbers import DID, E164
+from maskline.workflows.accounts import create_account, create_subaccount
+from maskline.workflows.create_masking_session import create_masking_session
 from maskline.workflows.load_masking_session import load_masking_session
 from maskline.workflows.numbers import (
     NumberDraining,
     NumberNotFound,
     NumberRemoved,
     NumbersAdded,
+    NumbersAreParties,
     NumbersTaken,
     add_numbers,
     drain_number,
+    ensure_numbers,
     list_numbers,
     load_number,
     remove_number,
@@ -65,6 +72,31 @@ def test_adds_all_or_none(world: World) -> None:
     assert world.store.run(add_numbers, new, world.now) == NumbersTaken(numbers=(virtual(1),))
     assert world.store.read(load_number, virtual(7)) is None
     assert peek(world.store, "SELECT count(*) FROM number_lease") == [(3,)]
+
+
+@pytest.mark.parametrize("add", [add_numbers, ensure_numbers])
+def test_a_party_of_a_live_session_is_no_virtual_number(world: World, add: Any) -> None:
+    """Nor for another account, and it keeps the others out; once the session is over it is a number like any other."""
+    session = world.create(1, 2)
+    other = world.store.run(create_account, NewAccount(name="Other"), world.now)
+    assert isinstance(other, Account)
+    ours = DID(person(2).reveal())
+    new = NewNumbers(numbers=(virtual(7), ours), account_id=other.id, trunk_id=world.trunk.id)
+    refused = world.store.run(add, new, session.ends_at - 1)
+    assert refused == NumbersAreParties(numbers=(ours,))
+    assert ours not in repr(refused)
+    assert world.store.read(load_number, virtual(7)) is None
+    assert world.store.run(add, new, session.ends_at) == NumbersAdded(numbers=new.numbers)
+
+
+def test_a_removed_number_that_is_a_party_stays_removed(world: World) -> None:
+    """It does not come back while a session has it as a party."""
+    world.store.run(remove_number, virtual(2), is_forced=False, now=world.now)
+    made = NewMaskingSession(first=person(1), second=E164(virtual(2)))
+    assert isinstance(world.store.run(create_masking_session, world.account, made, world.now), SessionCreated)
+    new = NewNumbers(numbers=(virtual(2),), account_id=world.account.id, trunk_id=world.trunk.id)
+    assert world.store.run(add_numbers, new, world.now) == NumbersAreParties(numbers=(virtual(2),))
+    assert world.store.read(load_number, virtual(2)) is None
 
 
 def test_draining_number_gets_no_new_session(world: World) -> None:

@@ -15,6 +15,7 @@ from maskline.workflows.numbers import (
     NumberNotFound,
     NumberRemoved,
     NumbersAdded,
+    NumbersAreParties,
     NumbersTaken,
     add_numbers,
     drain_number,
@@ -68,6 +69,10 @@ def add_commands(app: App, context: Context) -> None:
         )
         if isinstance(outcome, NumbersTaken):
             msg = f"nothing was added: already in the inventory: {', '.join(outcome.numbers)}"
+            raise RefusedError(msg)
+        if isinstance(outcome, NumbersAreParties):
+            places = ", ".join(str(numbers.index(it) + 1) for it in outcome.numbers)  # people's: not told
+            msg = f"nothing was added: parties of live sessions, by their place in the command: {places}"
             raise RefusedError(msg)
         count = len(outcome.numbers)
         context.answer(
@@ -144,7 +149,7 @@ def _add(
     subaccount: str | None,
     area: str | None,
     now: int,
-) -> NumbersAdded | NumbersTaken:
+) -> NumbersAdded | NumbersTaken | NumbersAreParties:
     owner = find_account(tx, account)
     part: Subaccount | None = None
     if subaccount is not None:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from maskline.core.allocation import Candidate, PoolFacts
 from maskline.core.inventory import NumberHealth
 from maskline.core.masking import PIN_LENGTH_MAX, PIN_LENGTH_MIN
-from maskline.core.numbers import ANYONE
+from maskline.core.numbers import ANYONE, PartyRef
 from maskline.core.pin import pin_weight
 
 from .engine import Tx
@@ -107,6 +107,11 @@ _FORGET_RETIRED: Final = Statement(
 )
 _UPDATE_STRANGERS: Final = Statement(
     update(binding).where(*_of_session).values(answers_strangers=bindparam("answers_strangers_"))
+)
+_SELECT_LIVE: Final = Statement(
+    select(_b.id)
+    .where(_b.party_ref == bindparam("party_ref"), _b.released_at.is_(None), _b.end_at > bindparam("now"))
+    .limit(1)
 )
 
 # KEY SHARE waits for a removal in progress and then sees the number gone; creations do not wait for
@@ -225,6 +230,11 @@ def release_pins(tx: Tx, id_: int, hashes: tuple[str | None, str | None], now: i
         second_pin_hash=hashes[1],
         now=now,
     )
+
+
+def is_live_party(tx: Tx, ref: PartyRef, now: int) -> bool:
+    """Say whether somebody is a party of a live session, of whatever account."""
+    return tx.row(_SELECT_LIVE, party_ref=ref, now=now) is not None
 
 
 def load_places(tx: Tx, session_id: str, session_end_at: int) -> dict[str, Place]:

@@ -1,12 +1,12 @@
 """Add, list, drain and remove virtual numbers."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from maskline.core.inventory import NewNumbers, NumberFilter, NumberHealth, VirtualNumber
 from maskline.core.masking import SessionEndCause
 from maskline.core.numbers import DID, E164
+from maskline.store import bindings, sessions
 from maskline.store import numbers as rows
-from maskline.store import sessions
 from maskline.store.engine import Tx
 
 from .end_masking_session import end_session
@@ -25,6 +25,13 @@ class NumbersTaken:
     """Nothing was added, because these are in the inventory already."""
 
     numbers: tuple[DID, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumbersAreParties:
+    """Nothing was added, because these are parties of live sessions, of whatever account; they are people's."""
+
+    numbers: tuple[DID, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +62,14 @@ class NumberChanges:
     health: NumberHealth | None = None
 
 
-def add_numbers(tx: Tx, new: NewNumbers, now: int) -> NumbersAdded | NumbersTaken:
-    """Add numbers in the order given, which is the order of first fit, and lease them; all or none."""
-    taken = []
+def add_numbers(tx: Tx, new: NewNumbers, now: int) -> NumbersAdded | NumbersTaken | NumbersAreParties:
+    """Add numbers in the order given, which is the order of first fit, and lease them; all or none.
+
+    Sessions are looked at behind the inserts: what is made later finds the numbers in the inventory. On PostgreSQL
+    that leaves a session whose transaction runs at the same moment as this one; routing refuses its calls.
+    """
+    taken: list[DID] = []
+    parties: list[DID] = []
     with tx.savepoint() as savepoint:
         for number in new.numbers:
             id_ = rows.upsert_number(
@@ -79,12 +91,16 @@ def add_numbers(tx: Tx, new: NewNumbers, now: int) -> NumbersAdded | NumbersTake
                 pool_id=new.pool_id,
                 now=now,
             )
-        if taken:
+        if not taken:
+            parties = [it for it in new.numbers if bindings.is_live_party(tx, tx.keys.ref(E164(it)), now)]
+        if taken or parties:
             savepoint.undo()
-    return NumbersTaken(numbers=tuple(taken)) if taken else NumbersAdded(numbers=new.numbers)
+    if taken:
+        return NumbersTaken(numbers=tuple(taken))
+    return NumbersAreParties(numbers=tuple(parties)) if parties else NumbersAdded(numbers=new.numbers)
 
 
-def ensure_numbers(tx: Tx, new: NewNumbers, now: int) -> NumbersAdded | NumbersTaken:
+def ensure_numbers(tx: Tx, new: NewNumbers, now: int) -> NumbersAdded | NumbersTaken | NumbersAreParties:
     """As `add_numbers`, where a number that the same account has on the same trunk already is left as it is."""
     missing, taken = [], []
     for number in new.numbers:
@@ -96,7 +112,7 @@ def ensure_numbers(tx: Tx, new: NewNumbers, now: int) -> NumbersAdded | NumbersT
     if taken:
         return NumbersTaken(numbers=tuple(taken))
     added = add_numbers(tx, replace(new, numbers=tuple(missing)), now)
-    return added if isinstance(added, NumbersTaken) else NumbersAdded(numbers=new.numbers)
+    return NumbersAdded(numbers=new.numbers) if isinstance(added, NumbersAdded) else added
 
 
 def list_number_page(

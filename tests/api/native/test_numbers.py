@@ -61,6 +61,17 @@ def test_to_add_again_changes_nothing(operator: Asker, service: Service, tenant:
     check_problem(operator.ask("GET", f"/numbers/{fresh[0]}"), 404, "not-found")
 
 
+def test_a_party_is_not_added(operator: Asker, service: Service, tenant: Tenant) -> None:
+    """Whosever session it is; it is pointed at and not told, and nothing is added."""
+    [party, fresh] = _fresh(2)
+    by_token(tenant).ask("POST", "/sessions", {"first": "+912025550000", "second": party})
+    answer = operator.ask("POST", "/numbers", _add(service.new_account(0), [fresh, party]))
+    check_problem(answer, 409, "number-is-party")
+    assert [(it["pointer"], it["code"]) for it in answer.body["errors"]] == [("/numbers/1", "party")]
+    assert party.encode() not in answer.text
+    check_problem(operator.ask("GET", f"/numbers/{fresh}"), 404, "not-found")
+
+
 def test_a_number_is_drained_and_removed(operator: Asker, tenant: Tenant) -> None:
     """With a live session it is left draining; forced, the session is ended."""
     number, asker = tenant.numbers[0], by_token(tenant)

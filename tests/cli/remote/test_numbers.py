@@ -38,6 +38,14 @@ def test_taken_numbers_are_named(trunked: Sides) -> None:
     assert (told.code, TWO in told.err, ONE in told.err) == (1, True, False)
 
 
+def test_parties_are_refused_by_their_place(trunked: Sides) -> None:
+    """In the same words from both sides."""
+    assert trunked.here("number", "add", ONE, "--account", "demo", "--trunk", "east").code == 0
+    assert trunked.here("session", "create", "demo", "+912025550000", "+912025551111").code == 0
+    told = trunked.same("number", "add", TWO, "+912025551111", "--account", "demo", "--trunk", "east")
+    assert (told.code, "live sessions" in told.err, "+912025551111" in told.err) == (1, True, False)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -34,6 +34,7 @@ PROBLEMS: Final = {
         403, "The credentials do not permit this, or to have sent what they may not read"
     ),
     "number-in-use": Problem(409, "Sessions live on the number; it is draining"),
+    "number-is-party": Problem(409, "Nothing was added: numbers are parties of live sessions"),
     "numbers-taken": Problem(409, "Nothing was added: numbers are in the inventory already"),
     "overloaded": Problem(429, "Too many requests wait; try again later"),
     "pair-live": Problem(409, "The pair has a live session"),

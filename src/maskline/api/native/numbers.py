@@ -30,6 +30,7 @@ from maskline.workflows.numbers import (
     NumberDraining,
     NumberNotFound,
     NumberRemoved,
+    NumbersAreParties,
     NumbersTaken,
     change_number,
     drain_number,
@@ -160,6 +161,12 @@ def _add(tx: Tx, wanted: NewNumbersRequest, now: int) -> tuple[VirtualNumber, ..
         return NativeError(
             "numbers-taken", errors=[FieldError(f"/numbers/{it}", "taken", detail) for it in places]
         )
+    if isinstance(outcome, NumbersAreParties):
+        places = [wanted.numbers.index(it) for it in outcome.numbers]
+        detail = "Somebody with this number is a party of a live session."
+        return NativeError(
+            "number-is-party", errors=[FieldError(f"/numbers/{it}", "party", detail) for it in places]
+        )
     return tuple(it for it in (load_number(tx, number) for number in outcome.numbers) if it is not None)
 
 
@@ -245,7 +252,7 @@ def number_routes(api: NumbersAPI) -> tuple[Route, ...]:
             request=NewNumbersRequest,
             response=ListOf[NumberView],
             status=201,
-            problems=("numbers-taken",),
+            problems=("number-is-party", "numbers-taken"),
         ),
         Route(
             path="/numbers/{e164}",

@@ -1,6 +1,7 @@
 """Virtual numbers elsewhere."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 from maskline.api.native.models.numbers import NUMBERS_MAX
 from maskline.cli.remote.owners import find_account
@@ -14,8 +15,15 @@ from maskline.workflows.numbers import (
     NumberNotFound,
     NumberRemoved,
     NumbersAdded,
+    NumbersAreParties,
     NumbersTaken,
 )
+
+_REFUSALS: Final[Mapping[str, type[NumbersTaken | NumbersAreParties]]] = {
+    "numbers-taken": NumbersTaken,
+    "number-is-party": NumbersAreParties,
+}
+"""What the service says of single numbers."""
 
 if TYPE_CHECKING:
     from maskline.api.native.models.numbers import NumberView
@@ -31,7 +39,7 @@ def add_numbers(
     subaccount: str | None,
     area: str | None,
     now: int,
-) -> NumbersAdded | NumbersTaken:
+) -> NumbersAdded | NumbersTaken | NumbersAreParties:
     """Add numbers and lease them; all or none."""
     from maskline.client import ConflictError, InvalidRequestError  # noqa: PLC0415  # slow to load
 
@@ -47,10 +55,11 @@ def add_numbers(
             area=area or None,
         )
     except ConflictError as error:
-        if error.code != "numbers-taken":
+        kind = _REFUSALS.get(error.code)
+        if kind is None:
             raise
         places = [int(it.pointer.rpartition("/")[2]) for it in error.errors]
-        return NumbersTaken(numbers=tuple(numbers[place] for place in places))
+        return kind(numbers=tuple(numbers[place] for place in places))
     except InvalidRequestError as error:
         raise _unknown(error, trunk, subaccount) or error from None
     return NumbersAdded(numbers=numbers)
