@@ -9,6 +9,7 @@ from maskline.core.forecast import (
     AHEAD_RATIO_MAX,
     BASIS_DAYS_MAX,
     BASIS_DAYS_MIN,
+    NEWEST_DAY_AGE_MAX,
     DailyPeak,
     ForecastConfidence,
     forecast_exhaustion,
@@ -35,7 +36,7 @@ def test_a_date_and_confidence_come_together(basis: list[DailyPeak], number_coun
     assert found.basis_days == len(days)
     if found.exhausted_at is not None:
         assert found.basis_days >= BASIS_DAYS_MIN
-        assert found.trend_per_day > 0
+        assert found.trend_per_day > 0 or found.exhausted_at == NOW
         assert NOW <= found.exhausted_at <= NOW + AHEAD_RATIO_MAX * found.basis_days * DAY_US + 1
 
 
@@ -94,7 +95,60 @@ def test_confidence_grows_with_the_basis() -> None:
     assert month.confidence is ForecastConfidence.FAIR
     assert forecast_exhaustion(_rising(10, 1, 2), 24, NOW).confidence is ForecastConfidence.LOW
     scattered = [it._replace(needed=it.needed + 45 * (it.day % 3)) for it in _rising(60, 1, 1)]
-    assert forecast_exhaustion(scattered, 120, NOW).confidence is ForecastConfidence.LOW
+    assert forecast_exhaustion(scattered, 150, NOW).confidence is ForecastConfidence.LOW
+
+
+@given(peaks, st.integers(0, 10_000))
+def test_what_the_newest_day_lacks_is_lacking_now(basis: list[DailyPeak], number_count: int) -> None:
+    """Whatever the line says; and where nothing was counted of late, nothing is said."""
+    days: dict[int, int] = {}
+    for day, needed in basis:
+        if TODAY - BASIS_DAYS_MAX <= day < TODAY:
+            days[day] = max(needed, days.get(day, 0))
+    found = forecast_exhaustion(basis, number_count, NOW)
+    newest = max(days, default=0)
+    if newest < TODAY - NEWEST_DAY_AGE_MAX or len(days) < BASIS_DAYS_MIN:
+        assert (found.exhausted_at, found.confidence) == (None, ForecastConfidence.NONE)
+    elif days[newest] > number_count:
+        assert found.exhausted_at == NOW
+
+
+@given(
+    st.integers(BASIS_DAYS_MIN, 60),
+    st.integers(0, 30),
+    st.integers(1, 1_000),
+    st.integers(0, 1_000),
+    st.integers(-3, 3),
+)
+def test_a_need_that_is_not_met_is_exhausted_now(
+    days: int, age: int, needed: int, number_count: int, slope: int
+) -> None:
+    """Flat, rising or falling: need above what there is gives this instant, as long as it was counted of late."""
+    basis = [
+        DailyPeak(TODAY - days - age + index, max(0, needed - slope * (days - 1 - index)))
+        for index in range(days)
+    ]
+    found = forecast_exhaustion(basis, number_count, NOW)
+    if age >= NEWEST_DAY_AGE_MAX:
+        assert found.exhausted_at is None
+    elif needed > number_count:
+        assert found.exhausted_at == NOW
+    elif slope <= 0:
+        assert found.exhausted_at is None
+
+
+def test_confidence_of_what_is_lacking_now() -> None:
+    """It was counted, not foretold: a month of it is fairly sure, ten days are not."""
+    month = forecast_exhaustion([DailyPeak(TODAY - 30 + index, 9) for index in range(30)], 5, NOW)
+    assert (month.exhausted_at, month.confidence) == (NOW, ForecastConfidence.FAIR)
+    short = forecast_exhaustion([DailyPeak(TODAY - 10 + index, 9) for index in range(10)], 5, NOW)
+    assert (short.exhausted_at, short.confidence) == (NOW, ForecastConfidence.LOW)
+
+
+def test_what_ended_long_ago_gives_no_date() -> None:
+    """Ten days of a steep rise, eighty days ago."""
+    found = forecast_exhaustion([it._replace(day=it.day - 70) for it in _rising(10, 1, 2)], 10, NOW)
+    assert (found.exhausted_at, found.confidence, found.basis_days) == (None, ForecastConfidence.NONE, 10)
 
 
 def test_what_is_exceeded_already_is_exhausted_now() -> None:

@@ -2,7 +2,8 @@
 
 A straight line is laid through the highest need of each whole day. It says something only when there are enough
 days, when it rises clearly more than it scatters, and when it meets the limit soon compared with what it rests on.
-Otherwise no date is given: a date that nothing supports is worse than none.
+Otherwise no date is given: a date that nothing supports is worse than none. A need that was counted above the
+limit on the newest day is no prediction, and needs no line.
 """
 
 import math
@@ -19,6 +20,9 @@ BASIS_DAYS_MIN: Final = 7
 """A week, since use goes by weekdays."""
 FAIR_DAYS_MIN: Final = 21
 """Three weeks: the same weekday three times."""
+NEWEST_DAY_AGE_MAX: Final = 2
+"""Days that may have passed since the newest counted one: yesterday, or the day before if a day's samples are missing.
+Behind an older one nobody knows what is needed now."""
 AHEAD_RATIO_MAX: Final = 2
 """How many times the basis a line is followed ahead."""
 SLOPE_ERRORS_MIN: Final = 3.0
@@ -69,7 +73,8 @@ class _Line(NamedTuple):
 def forecast_exhaustion(peaks: Sequence[DailyPeak], number_count: int, now: int) -> UsageForecast:
     """Say when the trend of the daily needs exceeds `number_count`; only whole days before `now` (µs UTC) count.
 
-    Days may come in any order and have gaps; of a day that is named twice the higher need counts.
+    Days may come in any order and have gaps; of a day that is named twice the higher need counts. When the newest
+    day needed more than there is, that is now, whatever the line.
     """
     today = now // DAY_US
     by_day: dict[int, int] = {}
@@ -80,17 +85,26 @@ def forecast_exhaustion(peaks: Sequence[DailyPeak], number_count: int, now: int)
     if basis < BASIS_DAYS_MIN:
         return _without_date(basis, 0.0)
     line = _fit(sorted(by_day.items()))
+    newest = max(by_day)
+    if today - newest > NEWEST_DAY_AGE_MAX:
+        return _without_date(basis, line.slope)
+    if by_day[newest] > number_count:
+        return _with_date(now, basis, line.slope, is_fair=basis >= FAIR_DAYS_MIN)
     if line.slope <= 0 or line.slope < SLOPE_ERRORS_MIN * line.slope_error:
         return _without_date(basis, line.slope)
     days_ahead = line.day + (number_count - line.level) / line.slope - now / DAY_US
     if days_ahead > basis * AHEAD_RATIO_MAX:
         return _without_date(basis, line.slope)
     is_fair = basis >= FAIR_DAYS_MIN and line.fit >= FAIR_FIT_MIN and days_ahead <= basis
+    return _with_date(now + max(0, math.ceil(days_ahead * DAY_US)), basis, line.slope, is_fair=is_fair)
+
+
+def _with_date(exhausted_at: int, basis: int, slope: float, *, is_fair: bool) -> UsageForecast:
     return UsageForecast(
-        exhausted_at=now + max(0, math.ceil(days_ahead * DAY_US)),
+        exhausted_at=exhausted_at,
         confidence=ForecastConfidence.FAIR if is_fair else ForecastConfidence.LOW,
         basis_days=basis,
-        trend_per_day=line.slope,
+        trend_per_day=slope,
     )
 
 
