@@ -24,6 +24,8 @@ WRONG: Final = {
     "plivo": basic("MA" + "X" * 18, "wrong"),
 }
 """Credentials that are nobody's."""
+WRONG_SSID: Final = "A" * 48
+"""The same, where credentials are fields."""
 
 
 def native(service: Service) -> Subject:
