@@ -54,6 +54,14 @@ def test_a_key_means_one_request(world: World) -> None:
     assert _made(world.store, CLAIM, "two", world.now) == Answered(answer="one", is_replayed=True)
 
 
+def test_keys_are_of_whoever_is_acted_for(world: World) -> None:
+    """One key of one owner for two accounts is two keys."""
+    for auth_id in ("MA" + "A" * 18, "MA" + "B" * 18):
+        claim = replace(CLAIM, acting_for=auth_id)
+        assert _made(world.store, claim, auth_id, world.now) == Answered(answer=auth_id, is_replayed=False)
+        assert _made(world.store, claim, "two", world.now) == Answered(answer=auth_id, is_replayed=True)
+
+
 def test_a_kept_answer_is_found_before_the_work(world: World) -> None:
     """As long as it is kept, for the same request only; to look changes nothing."""
     assert world.store.read(load_kept_answer, CLAIM, world.now) is None

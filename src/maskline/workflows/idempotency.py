@@ -19,8 +19,10 @@ class IdempotencyClaim:
 
     owner: str
     key: str = field(repr=False)
+    acting_for: str = field(default="", repr=False)
+    """The auth id on whose behalf, empty for nobody's: an owner has keys of its own for each."""
     request: bytes = field(repr=False)
-    """Everything that makes two requests the same: method, path, whom it is for, body."""
+    """Everything that makes two requests the same: method, path, body."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ def _judge(tx: Tx, claim: IdempotencyClaim, kept: KeptAnswer, now: int) -> Answe
 
 
 def _key_hash(tx: Tx, claim: IdempotencyClaim) -> str:
-    return tx.keys.idempotency_hash(f"{claim.owner}\n{claim.key}".encode())
+    return tx.keys.idempotency_hash(f"{claim.owner}\n{claim.acting_for}\n{claim.key}".encode())
 
 
 def forget_answers(tx: Tx, now: int) -> int:

@@ -51,10 +51,8 @@ def test_a_body_that_cannot_be_used_is_not_kept(tenant: Tenant) -> None:
 
 
 def test_a_key_stands_for_one_request(tenant: Tenant) -> None:
-    """Another body, path or account under it is refused."""
+    """Another body or path under it is refused."""
     asker = by_token(tenant)
-    branch, _ = branch_of(tenant)
-    assert branch.subaccount is not None
     _post(asker, "/pools", {"name": "blue"}, "k")
     for path, body in (
         ("/pools", {"name": "red"}),
@@ -62,12 +60,6 @@ def test_a_key_stands_for_one_request(tenant: Tenant) -> None:
     ):
         answer = asker.ask("POST", path, body, Idempotency_Key="k")
         check_problem(answer, 422, "idempotency-mismatch")
-    operator = holder(tenant.service)
-    other = tenant.service.new_account(0)
-    key = f"k-{tenant.auth_id}"
-    assert _post(operator.acting_for(tenant.auth_id), "/pools", {"name": "green"}, key)[0] == 201
-    answer = operator.acting_for(other.auth_id).ask("POST", "/pools", {"name": "green"}, Idempotency_Key=key)
-    check_problem(answer, 422, "idempotency-mismatch")
 
 
 def test_owners_have_keys_of_their_own(service: Service, tenant: Tenant) -> None:
@@ -82,6 +74,25 @@ def test_owners_have_keys_of_their_own(service: Service, tenant: Tenant) -> None
     assert [it[2] for it in answers] == [False, False, True]
     assert answers[0][1] == answers[2][1] != answers[1][1]
     assert _post(by_branch, "/sessions", PAIR, "k")[2] is False
+
+
+def test_whoever_acts_for_others_has_keys_for_each(service: Service, tenant: Tenant) -> None:
+    """The operator's for each account, an account's for each sub-account; and for nobody, one more."""
+    other, key = service.new_account(), f"k-{tenant.auth_id}"
+    branch, _ = branch_of(tenant)
+    assert branch.subaccount is not None
+    operator, own = holder(service), holder(service, account=tenant.account)
+    for asker in (
+        operator.acting_for(tenant.auth_id),
+        operator.acting_for(other.auth_id),
+        own,
+        own.acting_for(branch.subaccount.auth_id),
+    ):
+        first = _post(asker, "/sessions", PAIR, key)
+        assert (first[0] in (200, 201, 409), first[2]) == (True, False)  # a branch without numbers: 409
+        assert _post(asker, "/sessions", PAIR, key) == (*first[:2], True)
+    account = {"name": f"account {key}"}
+    assert [_post(operator, "/accounts", account, key)[::2] for _ in range(2)] == [(201, False), (201, True)]
 
 
 def test_whoever_may_less_does_not_hear_the_answer(tenant: Tenant) -> None:

@@ -10,9 +10,9 @@ from typing import Final, assert_never
 
 from starlette.responses import Response
 
+from maskline.api.native.auth import owner_of
 from maskline.api.native.errors import FieldError, NativeError
 from maskline.api.native.routes import Asked
-from maskline.core.access import Caller
 from maskline.workflows.idempotency import AnotherRequest, Answered, IdempotencyClaim, StillRunning
 
 HEADER: Final = "Idempotency-Key"
@@ -32,17 +32,13 @@ def claim_of(asked: Asked) -> IdempotencyClaim | None:
     url = asked.request.url
     # With what the sender may: an answer can hold a secret that whoever may less did not get.
     may = " ".join(sorted(asked.caller.permissions))
-    head = f"{asked.request.method}\n{url.path}\n{url.query}\n{_acting_for(asked.caller)}\n{may}\n"
+    head = f"{asked.request.method}\n{url.path}\n{url.query}\n{may}\n"
     return IdempotencyClaim(
-        owner=asked.caller.owner, key=keys[0], request=head.encode(errors="surrogatepass") + asked.body
+        owner=asked.caller.owner,
+        acting_for="" if asked.caller.account is None else owner_of(asked.caller.account),
+        key=keys[0],
+        request=head.encode(errors="surrogatepass") + asked.body,
     )
-
-
-def _acting_for(caller: Caller) -> str:
-    if caller.account is None:
-        return ""
-    subaccount = caller.account.subaccount
-    return caller.account.auth_id if subaccount is None else subaccount.auth_id
 
 
 def pack(response: Response) -> str:
