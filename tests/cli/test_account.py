@@ -44,6 +44,7 @@ def test_token_may_come_from_standard_input(ready: Maskline, monkeypatch: pytest
         ["--auth-token", "short"],
         ["--auth-token", "has blank " * 3],
         ["--country", "IND"],
+        ["--country", "XX"],
         ["--timezone", "Mars/Olympus"],
         ["--policy", "random"],
     ],

@@ -6,11 +6,12 @@ import string
 import traceback
 from dataclasses import asdict, dataclass
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskline.core.numbers import E164, NUMBER_TEXT_LENGTH_MAX, parse_number
+from maskline.core.numbers import E164, NUMBER_TEXT_LENGTH_MAX, is_country_known, parse_number
 
 NUMBER = "+919876543210"
 DIGITS = "9876543210"
@@ -188,3 +189,18 @@ def test_reading_is_idempotent_and_injective(digits: str) -> None:
     assert plain is not None
     assert dressed is not None
     assert plain.reveal() == dressed.reveal() == f"+{digits}"
+
+
+@given(st.text(string.ascii_uppercase, min_size=2, max_size=2))
+def test_a_country_is_known_where_its_numbers_can_be_read(country: str) -> None:
+    """Wherever a country has national numbers; nothing can be dialled in what only looks like one."""
+    has_plan = phonenumbers.PhoneMetadata.metadata_for_region(country) is not None
+    assert is_country_known(country) == has_plan
+
+
+@pytest.mark.parametrize(
+    ("country", "is_known"), [("IN", True), ("GB", True), ("XX", False), ("001", False), ("in", False)]
+)
+def test_which_countries_are_known(country: str, is_known: bool) -> None:
+    """Two capital letters that numbers belong to."""
+    assert is_country_known(country) is is_known

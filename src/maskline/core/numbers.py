@@ -93,6 +93,11 @@ class E164:
         raise TypeError("a phone number is not serialised; reveal it where it is meant")
 
 
+def is_country_known(country: str) -> bool:
+    """Say whether national numbers can be read in `country` (ISO 3166, capitals): whether there is a plan for it."""
+    return country in phonenumbers.SUPPORTED_REGIONS
+
+
 def parse_number(text: str, *, country: str, is_country_code_first: bool = False) -> E164 | None:
     """Read a possible number, or return None.
 

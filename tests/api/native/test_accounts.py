@@ -102,6 +102,7 @@ def test_own_account(tenant: Tenant) -> None:
         ({"name": "n", "timezone": "Nowhere/Here"}, "/timezone"),
         ({"name": "n", "timezone": "../../etc/passwd"}, "/timezone"),
         ({"name": "n", "country": "india"}, "/country"),
+        ({"name": "n", "country": "XX"}, "/country"),
         ({"name": "n", "auth_id": "SA" + "0" * 18}, "/auth_id"),
         ({"name": "n", "auth_token": "short"}, "/auth_token"),
         ({"name": "n", "policy": "best"}, "/policy"),

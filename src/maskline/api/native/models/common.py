@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from maskline.clock import to_datetime
 from maskline.core.inventory import PATH_NAME, PATH_NAME_LENGTH_MAX
-from maskline.core.numbers import DID, E164, parse_number
+from maskline.core.numbers import DID, E164, is_country_known, parse_number
 from maskline.core.secret import Secret
 
 T = TypeVar("T")
@@ -182,7 +182,19 @@ PathName = Annotated[str, Field(min_length=1, max_length=PATH_NAME_LENGTH_MAX, p
 """A name that stands in paths: letters, digits, and blanks, dots, lines and hyphens between them."""
 AccountId = Annotated[str, Field(pattern=r"^MA[0-9A-Za-z]{18}$", description="An account's auth id.")]
 SubaccountId = Annotated[str, Field(pattern=r"^SA[0-9A-Za-z]{18}$", description="A sub-account's auth id.")]
-Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166, two capital letters.")]
+
+
+def _check_country(text: str) -> str:
+    if not is_country_known(text):
+        raise PydanticCustomError("country", "Expected a country with phone numbers, such as IN.")
+    return text
+
+
+Country = Annotated[
+    str,
+    Field(pattern=r"^[A-Z]{2}$", description="ISO 3166, two capital letters."),
+    AfterValidator(_check_country),
+]
 
 
 def _check_url(text: str) -> str:
