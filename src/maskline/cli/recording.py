@@ -13,6 +13,7 @@ from maskline.config import RECORDING_LINKS_S_MAX
 from maskline.core.masking import MICROSECONDS
 from maskline.core.recording import (
     RECORDING_LIST_LIMIT_MAX,
+    RETENTION_DAYS_MAX,
     RecordingFilter,
     RecordingNotFound,
     parse_recording_id,
@@ -24,7 +25,6 @@ from maskline.store.engine import Tx
 from maskline.workflows import recordings as work
 
 LISTED_COUNT_MAX = 1_000  # lines that somebody reads, or a script takes by the page
-RETENTION_DAYS_MAX = 36_500  # a hundred years
 _HOUR_S = 3_600
 
 
@@ -112,7 +112,9 @@ def _add_changing(group: App, context: Context) -> None:
         """
         if days is not None and (forever or not 1 <= days <= RETENTION_DAYS_MAX):
             raise InputError(f"--days: 1 to {RETENTION_DAYS_MAX}, and not together with --forever")
-        kept = context.run(_retain, account, days, is_changed=forever or days is not None)
+        kept = context.perform(
+            _retain, remote.retain_recordings, account, days, is_changed=forever or days is not None
+        )
         context.answer(
             {"account": account, "days": kept},
             "recordings are kept until they are deleted"

@@ -12,6 +12,7 @@ from .numbers import E164
 
 RECORDING_LIST_LIMIT_MAX: Final = 20
 """Recordings in one answer, as Plivo has it."""
+RETENTION_DAYS_MAX: Final = 36_500  # a hundred years
 _ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 

@@ -3,7 +3,7 @@ from urllib.parse import urlsplit
 import pytest
 from tests.api.native.tenant_requests import ask, check_problem, new_key
 from tests.api.plivo.shelf import AUDIO, Shelf
-from tests.api.service import Service
+from tests.api.service import Answer, Service
 
 from maskline.api.native.models.recordings import RecordingView
 from maskline.core.access import Permission
@@ -92,3 +92,22 @@ def test_other_accounts_recordings_look_missing(service: Service, shelf: Shelf) 
     for name in (id_, "x", "0" * 32):
         for method, path in (("GET", ""), ("GET", "/audio"), ("DELETE", ""), ("POST", "/link")):
             check_problem(ask(other, method, f"/recordings/{name}{path}"), 404, "not-found")
+
+
+def test_how_long_recordings_are_kept(shelf: Shelf) -> None:
+    """For good, or for so many days after their call, those that are there included."""
+    id_, tenant = shelf.record(), shelf.tenant
+
+    def keep(body: object) -> Answer:
+        return ask(tenant, "PATCH", "/recording-retention", body)
+
+    assert ask(tenant, "GET", "/recording-retention").body == {"object": "recording_retention", "days": None}
+    assert keep({"days": 30}).body == {"object": "recording_retention", "days": 30}
+    assert ask(tenant, "GET", "/recording-retention").body["days"] == 30
+    assert ask(tenant, "GET", f"/recordings/{id_}").body["expires_at"] is not None
+    assert keep({"days": None}).body["days"] is None
+    assert ask(tenant, "GET", f"/recordings/{id_}").body["expires_at"] is None
+    for wrong in ({"days": 0}, {"days": 36_501}, {"days": True}, {}):
+        check_problem(keep(wrong), 422, "invalid", "/days")
+    _, reader = new_key(tenant, Permission.RECORDINGS_READ)
+    check_problem(ask(tenant, "PATCH", "/recording-retention", {"days": 1}, **reader), 403, "not-permitted")

@@ -63,6 +63,8 @@ CALLS: Final[Mapping[str, Callable[[Client], object]]] = {
     "delete_recording": lambda it: it.recordings.delete("r1"),
     "get_recording_audio": lambda it: it.recordings.save("r1", io.BytesIO()),
     "link_recording": lambda it: it.recordings.link("r1", expires_in_s=60),
+    "get_recording_retention": lambda it: it.recordings.retention(),
+    "change_recording_retention": lambda it: it.recordings.keep(days=None),
     "show_usage": lambda it: it.usage.list().page(),
     "show_usage_history": lambda it: it.usage.history().page(),
     "list_webhooks": lambda it: it.webhooks.list().page(),

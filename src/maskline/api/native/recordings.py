@@ -13,18 +13,27 @@ from maskline.api.native.models.recordings import (
     RecordingLinkView,
     RecordingQuery,
     RecordingView,
+    RetentionChange,
+    RetentionView,
 )
 from maskline.api.native.paging import make_cursor, read_cursor
 from maskline.api.native.queries import open_span
 from maskline.api.native.routes import Asked, Route
 from maskline.core.access import Permission, Reach
+from maskline.core.inventory import Account
 from maskline.core.listing import PageKey, RecordingListFilter
 from maskline.core.masking import MICROSECONDS
 from maskline.core.recording import Recording, RecordingLink, RecordingNotFound, parse_recording_id
 from maskline.recordings.links import build_linked_path
 from maskline.recordings.storage import RecordingStorage
+from maskline.store.engine import Tx
 from maskline.workflows.own_recordings import link_recording, list_own_recordings
-from maskline.workflows.recordings import delete_recording, load_recording
+from maskline.workflows.recordings import (
+    delete_recording,
+    load_recording,
+    load_recording_retention,
+    set_recording_retention,
+)
 
 _LIST: Final = "recordings"
 _PATH: Final = "/maskline/v1/recordings"
@@ -99,6 +108,19 @@ class RecordingsAPI:
             asked, link_recording, render, asked.account, _id(asked), wanted.expires_in_s, now
         )
 
+    async def get_retention(self, asked: Asked) -> Response:
+        """Show for how many days the account's recordings are kept."""
+        return reply(
+            200, RetentionView(days=await self._kernel.store.read(load_recording_retention, asked.account))
+        )
+
+    async def change_retention(self, asked: Asked) -> Response:
+        """Keep the account's recordings for so many days, those that are there included."""
+        wanted = asked.read(RetentionChange)
+        return reply(
+            200, RetentionView(days=await self._kernel.store.write(_retain, asked.account, wanted.days))
+        )
+
     async def _load(self, asked: Asked) -> Recording:
         found = await self._kernel.store.read(
             load_recording, asked.account, _id(asked), self._kernel.clock.now()
@@ -127,6 +149,11 @@ class RecordingsAPI:
             expires_at=optional_instant(recording.expires_at),
             audio_url=f"{self._kernel.public_url}{_PATH}/{recording.id}/audio",
         )
+
+
+def _retain(tx: Tx, account: Account, days: int | None) -> int | None:
+    set_recording_retention(tx, account, days)
+    return load_recording_retention(tx, account)
 
 
 def _id(asked: Asked) -> str:
@@ -186,5 +213,22 @@ def recording_routes(api: RecordingsAPI) -> tuple[Route, ...]:
             request=NewRecordingLink,
             response=RecordingLinkView,
             status=201,
+        ),
+        Route(
+            path="/recording-retention",
+            method="GET",
+            name="get_recording_retention",
+            operation=api.get_retention,
+            permission=Permission.RECORDINGS_READ,
+            response=RetentionView,
+        ),
+        Route(
+            path="/recording-retention",
+            method="PATCH",
+            name="change_recording_retention",
+            operation=api.change_retention,
+            permission=Permission.RECORDINGS_WRITE,
+            request=RetentionChange,
+            response=RetentionView,
         ),
     )

@@ -44,6 +44,12 @@ def link_recording(
     return MadeLink(url=made.url, expires_at=from_datetime(made.expires_at))
 
 
+def retain_recordings(client: "Client", account: str, days: int | None, *, is_changed: bool) -> int | None:
+    """Say for how many days recordings are kept, None: for good; set it first where it is changed."""
+    recordings = act_for(client, account).recordings
+    return (recordings.keep(days=days) if is_changed else recordings.retention()).days
+
+
 def delete_recording(client: "Client", account: str, recording_id: str, now: int) -> bool:
     """Delete a recording; False when there is none of this id."""
     from maskline.client import NotFoundError  # noqa: PLC0415  # as above

@@ -14,6 +14,8 @@ from maskline.api.native.models.recordings import (
     RecordingLinkView,
     RecordingQuery,
     RecordingView,
+    RetentionChange,
+    RetentionView,
 )
 from maskline.api.native.models.sessions import NewSession, Session, SessionQuery, SessionUpdate
 from maskline.api.native.models.usage import UsageHistoryQuery, UsageSampleView, UsageView
@@ -96,6 +98,15 @@ class AsyncRecordings(AsyncResource):
     async def delete(self, id_: str) -> None:
         """Delete a recording and its audio."""
         await self._transport.delete(build_path("recordings", id_))
+
+    async def retention(self) -> RetentionView:
+        """For how many days the account's recordings are kept."""
+        return await self._transport.get("/recording-retention", RetentionView)
+
+    @takes(RetentionChange)
+    async def keep(self, change: RetentionChange) -> RetentionView:
+        """Keep the account's recordings for so many days, those that are there included; None: for good."""
+        return await self._transport.patch("/recording-retention", RetentionView, body=change)
 
 
 class AsyncUsage(AsyncResource):

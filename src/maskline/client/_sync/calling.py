@@ -15,6 +15,8 @@ from maskline.api.native.models.recordings import (
     RecordingLinkView,
     RecordingQuery,
     RecordingView,
+    RetentionChange,
+    RetentionView,
 )
 from maskline.api.native.models.sessions import NewSession, Session, SessionQuery, SessionUpdate
 from maskline.api.native.models.usage import UsageHistoryQuery, UsageSampleView, UsageView
@@ -97,6 +99,15 @@ class Recordings(Resource):
     def delete(self, id_: str) -> None:
         """Delete a recording and its audio."""
         self._transport.delete(build_path("recordings", id_))
+
+    def retention(self) -> RetentionView:
+        """For how many days the account's recordings are kept."""
+        return self._transport.get("/recording-retention", RetentionView)
+
+    @takes(RetentionChange)
+    def keep(self, change: RetentionChange) -> RetentionView:
+        """Keep the account's recordings for so many days, those that are there included; None: for good."""
+        return self._transport.patch("/recording-retention", RetentionView, body=change)
 
 
 class Usage(Resource):

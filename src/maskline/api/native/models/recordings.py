@@ -6,6 +6,7 @@ from pydantic import Field
 
 from maskline.api.native.models.common import ID_LENGTH_MAX, Instant, ListQuery, Request, Resource
 from maskline.core.masking import RecordFormat
+from maskline.core.recording import RETENTION_DAYS_MAX
 
 LINK_S_MIN: Final = 60
 LINK_S_MAX: Final = 7 * 86_400
@@ -55,3 +56,19 @@ class RecordingLinkView(Resource):
     recording_id: str
     url: str
     expires_at: Instant
+
+
+class RetentionChange(Request):
+    """What is asked of PATCH recording-retention."""
+
+    days: Annotated[
+        int | None,
+        Field(ge=1, le=RETENTION_DAYS_MAX, description="After its call's end; null: until it is deleted."),
+    ]
+
+
+class RetentionView(Resource):
+    """For how long an account's recordings are kept."""
+
+    object: Literal["recording_retention"] = "recording_retention"
+    days: Annotated[int | None, Field(description="After the call's end; null: until it is deleted.")]
