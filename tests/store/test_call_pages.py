@@ -15,7 +15,7 @@ from maskline.workflows.record_refused_call import record_refused_call
 
 def _list(world: World, **wanted: object) -> ListedCalls:
     given = replace(CallListFilter(account_id=world.account.id), **wanted)  # type: ignore[arg-type]
-    return world.store.read(call_pages.load_listed_calls, given)
+    return world.store.read(call_pages.load_listed_calls, given, world.now)
 
 
 def _ids(world: World, **wanted: object) -> list[str]:
@@ -28,7 +28,7 @@ def test_a_record_is_read_as_it_was_written(world: World) -> None:
     world.claim(session)
     record = world.record(session)
     world.store.run(finish_call, record, world.now)
-    assert world.store.read(call_pages.load_call, world.account.id, None, "c1") == record
+    assert world.store.read(call_pages.load_call, world.account.id, None, "c1", world.now) == record
     assert _list(world).calls == (record,)
 
 
@@ -36,10 +36,18 @@ def test_a_running_call_is_read_from_its_claim(world: World) -> None:
     """It is among the live ones only."""
     session = world.create(1, 2)
     world.claim(session)
-    found = world.store.read(call_pages.load_call, world.account.id, None, "c1")
+    found = world.store.read(call_pages.load_call, world.account.id, None, "c1", world.now)
     assert isinstance(found, LiveCall)
     assert (found.caller, found.callee, found.session_id) == (person(1), person(2), session.id)
     assert (_ids(world), _ids(world, is_live=True)) == ([], ["c1"])
+
+
+def test_a_call_whose_lease_is_over_does_not_run(world: World) -> None:
+    """Nobody says that it runs; what became of it is not known before it is recorded."""
+    world.claim(world.create(1, 2))
+    world.now += 30 * SECOND
+    assert world.store.read(call_pages.load_call, world.account.id, None, "c1", world.now) is None
+    assert _ids(world, is_live=True) == []
 
 
 def test_pages_join_without_gap_or_overlap(world: World) -> None:
@@ -89,6 +97,6 @@ def test_a_subaccount_has_the_calls_of_its_sessions(world: World) -> None:
     world.store.run(record_refused_call, world.refused("refused"), world.now)
     assert _ids(world, subaccount_id=made.id) == ["own"]
     look = call_pages.load_call
-    assert isinstance(world.store.read(look, world.account.id, made.id, "own"), CallRecord)
-    assert world.store.read(look, world.account.id, made.id, "other") is None
-    assert world.store.read(look, world.account.id + 1, None, "own") is None
+    assert isinstance(world.store.read(look, world.account.id, made.id, "own", world.now), CallRecord)
+    assert world.store.read(look, world.account.id, made.id, "other", world.now) is None
+    assert world.store.read(look, world.account.id + 1, None, "own", world.now) is None

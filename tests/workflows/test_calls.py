@@ -14,10 +14,10 @@ def test_a_call_is_shown_while_it_runs_and_after(world: World) -> None:
     """First as claimed, then as recorded; others are not there."""
     session = world.create(1, 2)
     world.claim(session)
-    assert isinstance(world.store.read(show_call, world.account, "c1"), LiveCall)
+    assert isinstance(world.store.read(show_call, world.account, "c1", world.now), LiveCall)
     world.store.run(finish_call, world.record(session), world.now)
-    assert isinstance(world.store.read(show_call, world.account, "c1"), CallRecord)
-    assert world.store.read(show_call, world.account, "c2") == CallNotFound()
+    assert isinstance(world.store.read(show_call, world.account, "c1", world.now), CallRecord)
+    assert world.store.read(show_call, world.account, "c2", world.now) == CallNotFound()
 
 
 def test_a_subaccount_sees_its_own_whatever_it_asks_for(world: World) -> None:
@@ -29,8 +29,8 @@ def test_a_subaccount_sees_its_own_whatever_it_asks_for(world: World) -> None:
     for session, id_ in ((world.create(1, 2, subaccount_id=made.id), "own"), (world.create(3, 4), "other")):
         world.claim(session, id_)
     wanted = CallListFilter(account_id=0, subaccount_id=0, is_live=True)
-    assert [it.call_id for it in world.store.read(list_calls, branch, wanted).calls] == ["own"]
-    assert world.store.read(show_call, branch, "other") == CallNotFound()
+    assert [it.call_id for it in world.store.read(list_calls, branch, wanted, world.now).calls] == ["own"]
+    assert world.store.read(show_call, branch, "other", world.now) == CallNotFound()
     everything = CallListFilter(account_id=0, is_live=True)
-    found = world.store.read(list_calls, world.account, everything)
+    found = world.store.read(list_calls, world.account, everything, world.now)
     assert {it.call_id for it in found.calls} == {"own", "other"}

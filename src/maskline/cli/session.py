@@ -166,7 +166,8 @@ def _add_reading(group: App, context: Context) -> None:
             session: Id of the session.
             limit: How many at most.
         """
-        calls = context.perform(_calls, remote.list_calls, account, session, _check_limit(limit))
+        count = _check_limit(limit)
+        calls = context.perform(_calls, remote.list_calls, account, session, count, context.clock.now())
         rows = [_members(it) | _ending(it) for it in calls]
         context.answer_table(rows, _CALL_COLUMNS, "There are no calls.")
 
@@ -228,12 +229,12 @@ def _end(tx: Tx, account: str, session: str, now: int) -> Session | None:
     raise _refused(change_refusal(outcome))
 
 
-def _calls(tx: Tx, account: str, session: str, limit: int) -> tuple[Call, ...]:
+def _calls(tx: Tx, account: str, session: str, limit: int, now: int) -> tuple[Call, ...]:
     owner = find_account(tx, account)
 
     def page(before: PageKey | None, count: int) -> Sequence[Any]:
         wanted = CallListFilter(account_id=owner.id, session_id=session, before=before, limit=count)
-        return call_work.list_calls(tx, owner, wanted).calls
+        return call_work.list_calls(tx, owner, wanted, now).calls
 
     calls = _walk(page, lambda it: PageKey(it.started_at, it.call_id), limit)
     return tuple(render_call(it) for it in calls)

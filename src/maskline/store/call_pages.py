@@ -78,6 +78,9 @@ _RUNNING: Final[Select[Any]] = (
     .join(masking_session, masking_session.c.id == _l.session_id)
     .outerjoin(_caller, and_(_caller.c.account_id == _l.account_id, _caller.c.ref == _l.caller_ref))
     .outerjoin(_callee, and_(_callee.c.account_id == _l.account_id, _callee.c.ref == _l.callee_ref))
+    .where(
+        _l.lease_until > bindparam("now")
+    )  # one whose switch is lost does not run, though it has no record yet
 )
 
 
@@ -99,12 +102,14 @@ _FINISHED_CONDITIONS: Final = {**_conditions(_c), "result": _c.result == bindpar
 _RUNNING_CONDITIONS: Final = _conditions(_l)
 
 
-def load_listed_calls(tx: Tx, wanted: CallListFilter) -> ListedCalls:
+def load_listed_calls(tx: Tx, wanted: CallListFilter, now: int) -> ListedCalls:
     """Load one page of an account's calls, newest first: those that run, or those that are over."""
     params = _params(wanted)
     statement = _statement(frozenset(params), is_live=wanted.is_live)
     if wanted.before is not None:
         params["before_id"] = wanted.before.id
+    if wanted.is_live:
+        params["now"] = now
     limit = min(wanted.limit, PAGE_LIMIT_MAX)
     rows = tx.rows(statement, account_id=wanted.account_id, limit_=limit + 1, **params)
     read = _live_call if wanted.is_live else _record
@@ -112,7 +117,7 @@ def load_listed_calls(tx: Tx, wanted: CallListFilter) -> ListedCalls:
 
 
 def load_call(
-    tx: Tx, account_id: int, subaccount_id: int | None, call_id: str
+    tx: Tx, account_id: int, subaccount_id: int | None, call_id: str, now: int
 ) -> LiveCall | CallRecord | None:
     """Load a call of an account, or of a sub-account's sessions: running, or as it was recorded."""
     params: dict[str, Any] = {"call_id": call_id}
@@ -123,7 +128,7 @@ def load_call(
     found = tx.row(_statement(names, is_live=False), **params)
     if found is not None:
         return _record(tx, found)
-    running = tx.row(_statement(names, is_live=True), **params)
+    running = tx.row(_statement(names, is_live=True), **params, now=now)
     if running is not None:
         return _live_call(tx, running)
     # It may have ended between the two looks.

@@ -9,16 +9,16 @@ from maskline.store import call_pages
 from maskline.store.engine import Tx
 
 
-def list_calls(tx: Tx, account: Account, wanted: CallListFilter) -> ListedCalls:
+def list_calls(tx: Tx, account: Account, wanted: CallListFilter, now: int) -> ListedCalls:
     """List one page of the account's calls, newest first; a sub-account sees those of its sessions."""
     own = account.subaccount
     if own is not None:
         wanted = replace(wanted, subaccount_id=own.id)
-    return call_pages.load_listed_calls(tx, replace(wanted, account_id=account.id))
+    return call_pages.load_listed_calls(tx, replace(wanted, account_id=account.id), now)
 
 
-def show_call(tx: Tx, account: Account, call_id: str) -> LiveCall | CallRecord | CallNotFound:
+def show_call(tx: Tx, account: Account, call_id: str, now: int) -> LiveCall | CallRecord | CallNotFound:
     """Show a call of the account, running or finished; a sub-account's are those of its sessions."""
     own = account.subaccount
-    found = call_pages.load_call(tx, account.id, None if own is None else own.id, call_id)
+    found = call_pages.load_call(tx, account.id, None if own is None else own.id, call_id, now)
     return CallNotFound() if found is None else found

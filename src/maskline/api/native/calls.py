@@ -43,7 +43,7 @@ class CallsAPI:
             before=None if key is None else PageKey(*key),  # type: ignore[arg-type]  # checked by `read_cursor`
             limit=query.limit,
         )
-        page = await self._kernel.store.read(list_calls, asked.account, wanted)
+        page = await self._kernel.store.read(list_calls, asked.account, wanted, self._kernel.clock.now())
         last = page.calls[-1] if page.has_more else None
         return reply(
             200,
@@ -56,7 +56,8 @@ class CallsAPI:
 
     async def get_call(self, asked: Asked) -> Response:
         """Show a call."""
-        found = await self._kernel.store.read(show_call, asked.account, asked.path())
+        now = self._kernel.clock.now()
+        found = await self._kernel.store.read(show_call, asked.account, asked.path(), now)
         if isinstance(found, CallNotFound):
             raise NativeError("not-found")
         return reply(200, render_call(found))
