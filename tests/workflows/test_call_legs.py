@@ -4,12 +4,15 @@ from typing import Any
 import pytest
 from tests.world import NOW, SECOND, World, person, virtual
 
-from maskline.core.call_leg import CallLeg, LegFilter, LegNotFound
+from maskline.core.call_leg import CallLeg, LegFilter, LegNotFound, LiveLeg
 from maskline.core.call_record import Side, leg_id
 from maskline.core.inventory import NewAccount, Subaccount
 from maskline.core.masking import LegStatus, MaskingSession, Span
 from maskline.core.numbers import E164
 from maskline.core.termination import Reason, terminate
+from maskline.store import call_legs
+from maskline.store.engine import Tx
+from maskline.store.routes import read_party
 from maskline.workflows.accounts import create_subaccount
 from maskline.workflows.call_legs import list_call_legs, list_live_legs, load_call_leg, load_live_leg
 from maskline.workflows.finish_call import finish_call
@@ -185,6 +188,23 @@ def test_running_calls(world: World) -> None:
     assert world.store.read(load_live_leg, other.account, live.id, world.now) == LegNotFound()
     _finish(world, session, "c1")
     assert world.store.read(list_live_legs, world.account, world.now) == ()
+
+
+def test_the_number_of_one_running_leg_is_unsealed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And of no other, however many run."""
+    for index in range(3):
+        world.claim(world.create(2 * index + 1, 2 * index + 2), f"c{index}")
+        world.store.run(save_dialogs, f"c{index}", "{}", "{}", world.now)
+    read: list[int] = []
+
+    def note(tx: Tx, *args: Any) -> E164 | None:
+        read.append(1)
+        return read_party(tx, *args)
+
+    monkeypatch.setattr(call_legs, "read_party", note)
+    found = world.store.read(load_live_leg, world.account, leg_id("c1", Side.B), world.now)
+    assert isinstance(found, LiveLeg)
+    assert (found.party, len(read)) == (person(4), 1)
 
 
 def test_withheld_and_erased_numbers_are_nobody(world: World) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from maskline.core.call_leg import LIVE_LEG_COUNT_MAX, CallLeg, LegFilter, LiveLeg
-from maskline.core.call_record import Side
+from maskline.core.call_record import Side, leg_id
 from maskline.core.masking import MICROSECONDS
 from maskline.core.numbers import DID
 from maskline.core.termination import Reason, Result, Termination
@@ -143,8 +143,13 @@ def load_page(tx: Tx, account_id: int, wanted: LegFilter) -> tuple[tuple[CallLeg
     return tuple(_leg(tx, account_id, row) for row in rows), int(counted[0])
 
 
-def load_live(tx: Tx, account_id: int, now: int) -> tuple[tuple[LiveLeg, int | None], ...]:
-    """Load the legs of an account's running calls, newest first, each with the sub-account of its session."""
+def load_live(
+    tx: Tx, account_id: int, now: int, leg: str | None = None
+) -> tuple[tuple[LiveLeg, int | None], ...]:
+    """Load the legs of an account's running calls, newest first, each with the sub-account of its session.
+
+    Of `leg` alone when its id is given: no other number is unsealed.
+    """
     found: list[tuple[LiveLeg, int | None]] = []
     for row in tx.rows(_SELECT_LIVE, account_id=account_id, now=now):
         call_id, number, caller_ref, caller_sealed, callee_ref, callee_sealed, *rest = row
@@ -153,7 +158,9 @@ def load_live(tx: Tx, account_id: int, now: int) -> tuple[tuple[LiveLeg, int | N
         if is_b_answered:
             legs.append((Side.B, callee_ref, callee_sealed, is_b_answered))
         for side, ref, sealed, is_answered in legs:
-            leg = LiveLeg(
+            if leg is not None and leg != leg_id(call_id, side):
+                continue
+            live = LiveLeg(
                 call_id=call_id,
                 side=side,
                 number=DID(number),
@@ -162,7 +169,7 @@ def load_live(tx: Tx, account_id: int, now: int) -> tuple[tuple[LiveLeg, int | N
                 started_at=started_at,
                 is_answered=bool(is_answered),
             )
-            found.append((leg, subaccount_id))
+            found.append((live, subaccount_id))
     return tuple(found)
 
 

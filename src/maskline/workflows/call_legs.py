@@ -41,8 +41,8 @@ def list_live_legs(tx: Tx, account: Account, now: int, wanted: LegFilter = _ALL_
 
 def load_live_leg(tx: Tx, account: Account, leg: str, now: int) -> LiveLeg | LegNotFound:
     """Load a leg of a running call by the id under which it is reported."""
-    for found in list_live_legs(tx, account, now):
-        if found.id == leg:
+    for found, subaccount_id in call_legs.load_live(tx, account.id, now, leg):
+        if _is_seen(account, subaccount_id):
             return found
     return LegNotFound()
 
