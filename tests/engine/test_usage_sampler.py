@@ -7,7 +7,7 @@ from maskline.core.usage import HOUR_US
 from maskline.engine.usage_sampler import UsageSampler
 from maskline.store.engine import Store
 from maskline.workflows.accounts import create_account
-from maskline.workflows.usage import keep_usage, measure_usage
+from maskline.workflows.usage import keep_usage, list_unsampled, measure_usage
 from tests.world import World, peek
 
 T = TypeVar("T")
@@ -35,17 +35,17 @@ def test_an_hour_is_sampled_and_then_left_alone(world: World) -> None:
     sampler = UsageSampler(threads)
     for _ in range(5):
         assert asyncio.run(sampler.sample(world.now)) == 0
-    assert threads.ran == [measure_usage, keep_usage, measure_usage]
+    assert threads.ran == [list_unsampled, measure_usage, keep_usage, list_unsampled]
     asyncio.run(sampler.sample(world.now + HOUR_US))
     assert peek(world.store, "SELECT count(*) FROM usage_sample") == [(2,)]
 
 
-def test_accounts_are_kept_one_at_a_time(world: World) -> None:
-    """So that nobody who writes waits for all of them."""
+def test_accounts_are_counted_and_kept_one_at_a_time(world: World) -> None:
+    """So that nobody who reads or writes waits for all of them."""
     assert isinstance(world.store.run(create_account, NewAccount(name="Other"), world.now), Account)
     threads = Threads(world.store)
     asyncio.run(UsageSampler(threads).sample(world.now))
-    assert threads.ran == [measure_usage, keep_usage, keep_usage]
+    assert threads.ran == [list_unsampled, *[measure_usage, keep_usage] * 2]
     assert peek(world.store, "SELECT count(*) FROM usage_sample") == [(2,)]
 
 

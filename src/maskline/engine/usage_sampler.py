@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 
 from maskline.core.usage import HOUR_US
-from maskline.workflows.usage import keep_usage, measure_usage
+from maskline.workflows.usage import keep_usage, list_unsampled, measure_usage
 
 T = TypeVar("T")
 
@@ -38,10 +38,11 @@ class UsageSampler:
         hour_at = now - now % HOUR_US
         if hour_at == self._done_at:
             return 0
-        measured = await self._store.read(measure_usage, now)
-        for account in measured.accounts:
-            # One at a time: an account may have thousands of scopes, and calls wait for the writer.
-            await self._store.write(keep_usage, measured._replace(accounts=(account,)))
-        if not measured.accounts:
+        account_ids = await self._store.read(list_unsampled, now)
+        for account_id in account_ids:
+            # One at a time: an account may have thousands of scopes, and others wait for the readers and the writer.
+            measured = await self._store.read(measure_usage, account_id, now)
+            await self._store.write(keep_usage, measured)
+        if not account_ids:
             self._done_at = hour_at
         return 0

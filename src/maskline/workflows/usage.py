@@ -20,10 +20,11 @@ class ForecastUsage(NamedTuple):
 
 
 class MeasuredUsage(NamedTuple):
-    """What was counted of some accounts, to be kept for the hour that began at `sampled_at` (µs UTC)."""
+    """What was counted of one account, to be kept for the hour that began at `sampled_at` (µs UTC)."""
 
+    account_id: int
     sampled_at: int
-    accounts: tuple[tuple[int, tuple[Usage, ...]], ...]
+    usages: tuple[Usage, ...]
 
 
 def show_usage(tx: Tx, account: Account, now: int) -> tuple[ForecastUsage, ...]:
@@ -42,21 +43,18 @@ def list_usage_history(tx: Tx, wanted: UsageHistoryFilter) -> tuple[UsageSample,
     return rows.load_samples(tx, wanted)
 
 
-def measure_usage(tx: Tx, now: int) -> MeasuredUsage:
-    """Count the usage of up to a hundred accounts of which this hour has no sample; none are left: no accounts.
+def list_unsampled(tx: Tx, now: int) -> tuple[int, ...]:
+    """Load the ids of up to a hundred accounts of which this hour has no sample; none: none are left."""
+    return rows.load_unsampled(tx, now - now % HOUR_US)
 
-    It only reads, so that counting holds up nobody who writes.
-    """
-    sampled_at = now - now % HOUR_US
-    return MeasuredUsage(
-        sampled_at,
-        tuple((id_, rows.count_usage(tx, id_, now)) for id_ in rows.load_unsampled(tx, sampled_at)),
-    )
+
+def measure_usage(tx: Tx, account_id: int, now: int) -> MeasuredUsage:
+    """Count an account's usage; it only reads, so that counting holds up nobody who writes."""
+    return MeasuredUsage(account_id, now - now % HOUR_US, rows.count_usage(tx, account_id, now))
 
 
 def keep_usage(tx: Tx, measured: MeasuredUsage) -> None:
     """Keep what was measured, and drop what is too old; an hour that has its sample keeps it."""
-    for account_id, usages in measured.accounts:
-        for usage in usages:
-            rows.insert_sample(tx, account_id, usage, measured.sampled_at)
-        rows.prune_samples(tx, account_id, measured.sampled_at - SAMPLES_KEPT_DAYS * DAY_US)
+    for usage in measured.usages:
+        rows.insert_sample(tx, measured.account_id, usage, measured.sampled_at)
+    rows.prune_samples(tx, measured.account_id, measured.sampled_at - SAMPLES_KEPT_DAYS * DAY_US)

@@ -6,13 +6,14 @@ from maskline.api.native.models.usage import UsageView
 from maskline.core.inventory import AllocationPolicy, Subaccount
 from maskline.workflows.accounts import create_subaccount
 from maskline.workflows.pools import create_pool
-from maskline.workflows.usage import keep_usage, measure_usage
+from maskline.workflows.usage import keep_usage, list_unsampled, measure_usage
 
 
 def _sample(service: Service) -> None:
     now = service.clock.now()
-    while (measured := service.store.read(measure_usage, now)).accounts:
-        service.run(keep_usage, measured)
+    while account_ids := service.store.read(list_unsampled, now):
+        for account_id in account_ids:
+            service.run(keep_usage, service.store.read(measure_usage, account_id, now))
 
 
 def test_usage_is_counted(tenant: Tenant) -> None:
