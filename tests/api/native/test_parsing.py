@@ -1,3 +1,4 @@
+import json
 from contextlib import suppress
 
 import pytest
@@ -59,6 +60,19 @@ def test_an_unknown_field_is_pointed_at() -> None:
     """By its name, where that can be a field's name; else only the place it stands in is told."""
     told = _errors(b'{"url": "https://a.example/", "colour": 1, "+912025550000": 2}')
     assert {(it.pointer, it.code) for it in told} == {("/colour", "extra-forbidden"), ("", "extra-forbidden")}
+
+
+@given(
+    st.from_regex(r"[A-Za-z_-]{0,4}", fullmatch=True),
+    st.from_regex(r"(?:[0-9][_-]?){5,15}", fullmatch=True),
+    st.from_regex(r"[A-Za-z0-9_-]{0,4}", fullmatch=True),
+)
+def test_what_has_a_number_in_it_is_no_field_s_name(before: str, digits: str, after: str) -> None:
+    """However it is dressed up; a few digits are in many names."""
+    [told] = _errors(json.dumps({"url": "https://a.example/", "x" + before + digits + after: 1}).encode())
+    assert told.pointer == ""
+    [told] = _errors(b'{"url": "https://a.example/", "line_2024": 1}')
+    assert told.pointer == "/line_2024"
 
 
 def test_not_every_fault_is_told() -> None:

@@ -11,11 +11,12 @@ from maskline.api.native.errors import FieldError, NativeError
 
 T = TypeVar("T", bound=BaseModel)
 
-BODY_BYTES_MAX: Final = 65_536  # the largest is a list of a thousand numbers
+BODY_BYTES_MAX: Final = 65_536  # the largest is a list of two hundred numbers
 ERROR_COUNT_MAX: Final = 20  # told at once; a body may have as many faults as bytes
 
-# A field that we do not know is named by its sender: the name of a program's field, not somebody's number.
-_FIELD_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", re.ASCII)
+# A field that we do not know is named by its sender: the name of a program's field, not somebody's number, and so with
+# four digits at most.
+_FIELD_NAME: Final = re.compile(r"(?!(?:[^0-9]*[0-9]){5})[A-Za-z_][A-Za-z0-9_-]{0,63}", re.ASCII)
 _UNTOLD: Final = "This value cannot be used."
 # Kinds of errors whose message pydantic makes of the model alone, never of what was sent.
 _TOLD: Final = frozenset(
@@ -45,7 +46,7 @@ _TOLD: Final = frozenset(
         "too_short",
     }
 )
-_OWN: Final = frozenset({"host", "instant", "network", "number", "time_zone", "url", "value"})
+_OWN: Final = frozenset({"country", "host", "instant", "network", "number", "time_zone", "url", "value"})
 """Kinds that our own validators raise, with a message of ours."""
 
 
