@@ -9,9 +9,9 @@ from tests.world import poke
 
 from maskline.core.inventory import NewAccount
 from maskline.errors import DatabaseMissingError, DatabaseUnusableError
-from maskline.store.engine import Store
+from maskline.store.engine import Store, parse_database_url
 from maskline.store.keys import KeyFileError, load_key_file, make_key_file
-from maskline.store.setup import init_database, open_store
+from maskline.store.setup import init_database, name_place, open_store
 from maskline.workflows.accounts import create_account, list_accounts
 
 
@@ -79,9 +79,22 @@ def test_check_value_is_asked_for_on_both_databases(store: Store, key_path: Path
 
 def test_opening_creates_nothing(tmp_path: Path, key_path: Path) -> None:
     """Commands other than those that make a database never leave one behind."""
-    with pytest.raises(DatabaseMissingError, match=r"maskline\.db"):
+    with pytest.raises(DatabaseMissingError, match=r"maskline\.db; `maskline db init` makes one"):
         open_store(f"sqlite:///{tmp_path / 'maskline.db'}", key_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("sqlite:////srv/maskline.db", "/srv/maskline.db"),
+        ("postgresql://me:secret@db.example:5433/masks", "db.example/masks"),
+        ("postgresql:///masks?host=/run/postgresql", "masks"),
+    ],
+)
+def test_a_place_is_named_without_credentials(text: str, place: str) -> None:
+    """Also that of a PostgreSQL database behind a local socket, whose URL names no host."""
+    assert name_place(parse_database_url(text)) == place
 
 
 def test_empty_file_is_no_database(tmp_path: Path, key_path: Path) -> None:

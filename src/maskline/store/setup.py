@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import URL, bindparam, select
 
 from maskline.errors import DatabaseMissingError, DatabaseUnusableError
 
@@ -53,8 +53,8 @@ def open_store(url_text: str, keys: Keys | Path) -> Store:
     url = parse_database_url(url_text)
     match schema_state(url):
         case SchemaState.MISSING:
-            place = url.database if url.get_backend_name() == "sqlite" else f"{url.host}/{url.database}"
-            raise DatabaseMissingError(f"there is no Maskline database at {place}")
+            msg = f"there is no Maskline database at {name_place(url)}; `maskline db init` makes one"
+            raise DatabaseMissingError(msg)
         case SchemaState.BEHIND:
             raise DatabaseUnusableError("the database needs `maskline db upgrade`")
         case SchemaState.AHEAD:
@@ -68,6 +68,11 @@ def open_store(url_text: str, keys: Keys | Path) -> Store:
         store.close()
         raise
     return store
+
+
+def name_place(url: URL) -> str:
+    """Say where a database is, without credentials; one behind a local socket has no host."""
+    return f"{url.host}/{url.database}" if url.host else str(url.database)
 
 
 def _load_check(tx: Tx) -> str | None:
