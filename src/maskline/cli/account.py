@@ -128,7 +128,7 @@ def add_commands(app: App, context: Context) -> None:
 
     @group.command(name="rotate-token")
     def rotate(name: str, /) -> None:
-        """Give an account another token and print it; the old one ends at once.
+        """Give an account another token and print it; the old one ends within a second.
 
         Callbacks are signed with the new one from then on.
 

@@ -42,7 +42,7 @@ def add_commands(app: App, context: Context) -> None:
 
     @group.command(name="rotate-token")
     def rotate(account: str, subaccount: str, /) -> None:
-        """Give a sub-account another token and print it; the old one ends at once.
+        """Give a sub-account another token and print it; the old one ends within a second.
 
         Args:
             account: Name or auth id of the account.

@@ -82,7 +82,7 @@ class AccountsAPI:
         return reply(200, _render(changed))
 
     async def rotate_token(self, asked: Asked) -> Response:
-        """Give an account a new token, shown this once; the old one ends at once."""
+        """Give an account a new token, shown this once; the old one ends within a second."""
         return await self._kernel.write(asked, _rotate, _tell_rotated, asked.path("auth_id"))
 
 

@@ -67,7 +67,7 @@ class SubaccountsAPI:
         return reply(200, SubaccountView(**_fields(asked.account, found)))
 
     async def rotate_token(self, asked: Asked) -> Response:
-        """Give a sub-account a new token, shown this once; the old one ends at once."""
+        """Give a sub-account a new token, shown this once; the old one ends within a second."""
         account = asked.account
 
         def tell(outcome: Subaccount | None) -> Response:
