@@ -1,7 +1,8 @@
 """When a request is sent again, and after how long: pure.
 
 A request that was refused because the service is busy, or that never arrived, does no harm a second time. Each POST
-carries an Idempotency-Key, so that one whose answer was lost is carried out once all the same.
+carries an Idempotency-Key, so that one whose answer was lost is carried out once all the same. A DELETE or PATCH has
+none: when its answer was lost it is not sent again, for an end that succeeded would be refused as ended already.
 """
 
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-RETRIED_STATUSES: Final = frozenset({429, 502, 503})
-"""Too much to do, and what proxies say when the service is just being restarted."""
+_UNDONE_STATUSES: Final = frozenset({429, 503})
+"""Too much to do, and what proxies say while there is no service: the request was not carried out."""
+_LOST_STATUS: Final = 502
+"""What proxies say when they lost the connection to the service: as if the answer had been lost here."""
 RUNNING: Final = "idempotency-running"
 """The code of the 409 that says that the same request is still being carried out."""
 RETRY_AFTER_DIGITS_MAX: Final = 6  # eleven days; who asks for more does not mean us
@@ -32,6 +35,11 @@ class RetryPolicy:
 
 
 NO_RETRIES: Final = RetryPolicy(attempt_max=1)
+
+
+def retried_statuses(*, is_harmless_twice: bool) -> frozenset[int]:
+    """The statuses after which a request is sent again, by whether it may have been carried out before."""
+    return _UNDONE_STATUSES | {_LOST_STATUS} if is_harmless_twice else _UNDONE_STATUSES
 
 
 def decide_wait(

@@ -146,6 +146,37 @@ async def test_a_proxy_that_waits_for_the_service_is_asked_again() -> None:
     assert len(script.requests) == 2
 
 
+@pytest.mark.parametrize("method", ["DELETE", "PATCH"])
+@pytest.mark.parametrize(
+    "answer", [httpx.ReadError("lost"), httpx.RemoteProtocolError("lost"), httpx.Response(502)]
+)
+async def test_what_ends_or_changes_is_not_sent_again_once_it_may_have_arrived(
+    method: str, answer: httpx.Response | httpx.HTTPError
+) -> None:
+    """It may have been carried out, and would then be refused as ended already."""
+    script = Script(answer)
+    with pytest.raises((ConnectionFailedError, AnswerUnreadableError)):
+        await script.transport().send(method, "/things/a")
+    assert len(script.requests) == 1
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PATCH"])
+async def test_what_ends_or_changes_is_sent_again_when_it_was_not_carried_out(method: str) -> None:
+    """No connection was made, or the service said so."""
+    script = Script(
+        httpx.ConnectError("no"), httpx.ConnectTimeout("late"), refused(429, "overloaded"), done("gone")
+    )
+    assert (await script.transport().send(method, "/things/a")).json() == {"name": "gone"}
+    assert len(script.requests) == 4
+
+
+async def test_reading_is_repeated_after_a_lost_connection() -> None:
+    """It does nothing a second time."""
+    script = Script(httpx.ReadError("lost"), done())
+    await script.transport().get("/things", Thing)
+    assert len(script.requests) == 2
+
+
 async def test_no_retries_where_none_are_wanted() -> None:
     """The policy decides."""
     script = Script(httpx.ConnectError("no"))

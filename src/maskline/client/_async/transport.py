@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from maskline.client.errors import AnswerUnreadableError, ClientError, ConnectionFailedError, TimedOutError
 from maskline.client.options import CONNECT_TIMEOUT_S, Options, draw_chance, draw_key
-from maskline.client.retries import RETRIED_STATUSES, RUNNING, decide_wait
+from maskline.client.retries import RUNNING, decide_wait, retried_statuses
 from maskline.client.wire import (
     ACCOUNT_HEADER,
     KEY_HEADER,
@@ -156,11 +156,13 @@ class AsyncTransport:
                 await response.aclose()
         except httpx.HTTPError as error:
             failure = _failure(error)
-            return failure, not isinstance(failure, TimedOutError) or _is_unsent(error), None
+            is_lost = not isinstance(failure, TimedOutError)
+            return failure, _is_unsent(error) or (is_lost and _is_harmless_twice(request)), None
         problem = read_refusal(response, to_datetime(self._clock.now()))
+        retried = retried_statuses(is_harmless_twice=_is_harmless_twice(request))
         if problem is None:
-            return AnswerUnreadableError(response.status_code), response.status_code in RETRIED_STATUSES, None
-        can_repeat = problem.status in RETRIED_STATUSES or problem.code == RUNNING
+            return AnswerUnreadableError(response.status_code), response.status_code in retried, None
+        can_repeat = problem.status in retried or problem.code == RUNNING
         return problem, can_repeat, problem.retry_after_s
 
     def _headers(self, method: str, content: bytes | None, given: Mapping[str, str]) -> dict[str, str]:
@@ -192,7 +194,12 @@ def change_options(
 
 
 def _is_unsent(error: httpx.HTTPError) -> bool:
-    return isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
+    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+
+
+def _is_harmless_twice(request: httpx.Request) -> bool:
+    """Whether it may have arrived before: what is ended or changed twice can be refused the second time."""
+    return request.method == "GET" or KEY_HEADER in request.headers
 
 
 def _failure(error: httpx.HTTPError) -> ConnectionFailedError:
