@@ -6,6 +6,7 @@ from cyclopts import App
 
 from maskline.cli.context import Context
 from maskline.cli.number import find_account
+from maskline.cli.remote import deepcall as remote
 from maskline.clock import to_datetime
 from maskline.core.deepcall import (
     OVERLAP_HOURS_DEFAULT,
@@ -14,6 +15,8 @@ from maskline.core.deepcall import (
     SSID_DAYS_DEFAULT,
     SSID_DAYS_MAX,
     DeepCallCredentials,
+    DeepCallCredentialsWanted,
+    DeepCallRotation,
     TooManySsids,
 )
 from maskline.core.masking import MICROSECONDS
@@ -54,15 +57,14 @@ def add_commands(app: App, context: Context) -> None:
         _check_range("--overlap-hours", overlap_hours, 0, OVERLAP_HOURS_MAX)
         if read_only and rotate == "token":
             raise InputError("--read-only is about an ssid")
-        outcome = context.run(
-            _make,
-            account,
-            rotate,
+        now = context.clock.now()
+        wanted = DeepCallCredentialsWanted(
+            rotation=None if rotate is None else DeepCallRotation(rotate),
             can_change=not read_only,
-            ssid_days=ssid_days,
-            overlap_hours=overlap_hours,
-            now=context.clock.now(),
+            ssid_expires_at=now + ssid_days * 24 * HOUR_US,
+            old_until=now + overlap_hours * HOUR_US,
         )
+        outcome = context.perform(_make, remote.make_credentials, account, wanted, now)
         if isinstance(outcome, TooManySsids):
             raise RefusedError(f"the account has {SSID_COUNT_MAX} ssids already; rotate or withdraw them")
         context.answer(_describe(outcome), *_tell(outcome))
@@ -74,7 +76,7 @@ def add_commands(app: App, context: Context) -> None:
         Args:
             account: Name or auth id of the account.
         """
-        if not context.run(_withdraw, account):
+        if not context.perform(_withdraw, remote.withdraw_credentials, account):
             raise RefusedError("the account has no DeepCall credentials")
         context.answer({"account": account, "is_withdrawn": True}, "DeepCall credentials withdrawn")
 
@@ -85,30 +87,9 @@ def _check_range(option: str, number: int, low: int, high: int) -> None:
 
 
 def _make(
-    tx: Tx,
-    account_name: str,
-    rotate: Rotation | None,
-    *,
-    can_change: bool,
-    ssid_days: int,
-    overlap_hours: int,
-    now: int,
+    tx: Tx, account: str, wanted: DeepCallCredentialsWanted, now: int
 ) -> DeepCallCredentials | TooManySsids:
-    account = find_account(tx, account_name)
-    old_until = now + overlap_hours * HOUR_US
-    if rotate == "token":
-        return work.rotate_token(tx, account, old_until=old_until, now=now)
-    known = work.ensure_credentials(tx, account, now)
-    if known.ssids and rotate is None and can_change:
-        return known
-    return work.issue_ssid(
-        tx,
-        account,
-        expires_at=now + ssid_days * 24 * HOUR_US,
-        can_change=can_change,
-        old_until=old_until if rotate == "ssid" else None,
-        now=now,
-    )
+    return work.make_credentials(tx, find_account(tx, account), wanted, now)
 
 
 def _withdraw(tx: Tx, account_name: str) -> bool:

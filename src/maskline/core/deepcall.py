@@ -103,6 +103,26 @@ class DeepCallCredentials:
     new_ssid: NewSsid | None = None
 
 
+class DeepCallRotation(StrEnum):
+    """What of an account's credentials is drawn anew."""
+
+    TOKEN = "token"  # noqa: S105  # the word, not one
+    SSID = "ssid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeepCallCredentialsWanted:
+    """What is asked of an account's credentials. Instants in µs UTC."""
+
+    rotation: DeepCallRotation | None
+    """None: what is missing is made."""
+    can_change: bool
+    """Whether the new ssid may set and unset masks, not only list them."""
+    ssid_expires_at: int
+    old_until: int
+    """Until when what is replaced works."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeepCallCaller:
     """The account whose credentials a request carried, and whether they may change anything."""

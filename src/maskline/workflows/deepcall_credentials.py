@@ -7,6 +7,8 @@ from maskline.core.deepcall import (
     SSID_COUNT_MAX,
     DeepCallCaller,
     DeepCallCredentials,
+    DeepCallCredentialsWanted,
+    DeepCallRotation,
     DeepCallUser,
     NewSsid,
     SsidRow,
@@ -23,6 +25,25 @@ _USER_ID_LENGTH: Final = 8  # digits, as far as seen; it is an identifier, the t
 _USER_ID_DRAW_COUNT_MAX: Final = 8
 _TOKEN_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # noqa: S105 - five bits of a random byte, evenly
 _TOKEN_LENGTH: Final = 48  # 240 bits
+
+
+def make_credentials(
+    tx: Tx, account: Account, wanted: DeepCallCredentialsWanted, now: int
+) -> DeepCallCredentials | TooManySsids:
+    """Make what is missing, or draw anew what is to be; an ssid that only lists is always one more."""
+    if wanted.rotation is DeepCallRotation.TOKEN:
+        return rotate_token(tx, account, old_until=wanted.old_until, now=now)
+    known = ensure_credentials(tx, account, now)
+    if known.ssids and wanted.rotation is None and wanted.can_change:
+        return known
+    return issue_ssid(
+        tx,
+        account,
+        expires_at=wanted.ssid_expires_at,
+        can_change=wanted.can_change,
+        old_until=wanted.old_until if wanted.rotation is DeepCallRotation.SSID else None,
+        now=now,
+    )
 
 
 def ensure_credentials(tx: Tx, account: Account, now: int) -> DeepCallCredentials:

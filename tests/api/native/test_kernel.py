@@ -62,6 +62,7 @@ TABLE: Final = {
     "list_subaccounts": ("accounts:read", "account"),
     "list_trunks": ("trunks:read", "operator"),
     "list_webhooks": ("webhooks:read", "account"),
+    "make_deepcall_credentials": ("accounts:write", "account"),
     "read_events": ("events:read", "subaccount"),
     "remove_number": ("numbers:write", "operator"),
     "remove_trunk": ("trunks:write", "operator"),
@@ -73,6 +74,7 @@ TABLE: Final = {
     "show_usage": ("numbers:read", "subaccount"),
     "show_usage_history": ("numbers:read", "subaccount"),
     "update_session": ("sessions:write", "subaccount"),
+    "withdraw_deepcall_credentials": ("accounts:write", "account"),
 }
 REFUSALS: Final = {
     "not-authenticated": 401,

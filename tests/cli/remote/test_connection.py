@@ -44,7 +44,6 @@ def test_a_key_is_never_shown(sides: Sides) -> None:
         (("config", "show", "--server", "https://x", "--api-key", "a"), "this machine"),
         (("serve", "--server", "https://x", "--api-key", "a"), "this machine"),
         (("demo", "--server", "https://x", "--api-key", "a"), "this machine"),
-        (("deepcall", "credentials", "x", "--server", "https://x", "--api-key", "a"), "this machine"),
     ],
 )
 def test_what_cannot_be_is_said(maskline: Maskline, tokens: tuple[str, ...], said: str) -> None:

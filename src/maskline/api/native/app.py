@@ -12,6 +12,7 @@ from starlette.routing import Route as StarletteRoute
 
 from maskline.api.native.accounts import AccountsAPI, account_routes
 from maskline.api.native.calls import CallsAPI, call_routes
+from maskline.api.native.deepcall import DeepCallAPI, deepcall_routes
 from maskline.api.native.deliveries import DeliveriesAPI, delivery_routes
 from maskline.api.native.errors import NativeError
 from maskline.api.native.event_hub import EventHub
@@ -45,6 +46,7 @@ def native_routes(
         *account_routes(AccountsAPI(kernel)),
         *subaccount_routes(SubaccountsAPI(kernel)),
         *key_routes(KeysAPI(kernel)),
+        *deepcall_routes(DeepCallAPI(kernel)),
         *trunk_routes(TrunksAPI(kernel)),
         *number_routes(NumbersAPI(kernel)),
         *pool_routes(PoolsAPI(kernel)),

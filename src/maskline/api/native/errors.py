@@ -52,6 +52,7 @@ PROBLEMS: Final = {
     "subaccount-not-allowed": Problem(403, "These are a sub-account's credentials; the account's are needed"),
     "too-large": Problem(413, "The body is too large"),
     "too-many-keys": Problem(409, "There are as many keys as there may be"),
+    "too-many-ssids": Problem(409, "The account has as many ssids as it may"),
     "too-many-streams": Problem(429, "As many streams are open as there may be; close one first"),
     "too-many-webhooks": Problem(409, "The account has as many webhooks as it may"),
     "too-slow": Problem(408, "The body did not arrive in time"),

@@ -10,6 +10,7 @@ import httpx
 from maskline.client._async.calling import AsyncCalls, AsyncRecordings, AsyncSessions, AsyncUsage
 from maskline.client._async.operating import (
     AsyncAccounts,
+    AsyncDeepCall,
     AsyncKeys,
     AsyncNumbers,
     AsyncPools,
@@ -102,6 +103,11 @@ class AsyncClient:
     def subaccounts(self) -> AsyncSubaccounts:
         """Parts of an account with credentials of their own."""
         return AsyncSubaccounts(self._transport)
+
+    @cached_property
+    def deepcall(self) -> AsyncDeepCall:
+        """Credentials for clients of the DeepCall dialect."""
+        return AsyncDeepCall(self._transport)
 
     @cached_property
     def keys(self) -> AsyncKeys:

@@ -11,6 +11,7 @@ from maskline.api.native.models.accounts import (
     SubaccountWithToken,
 )
 from maskline.api.native.models.common import ListOf, ListQuery
+from maskline.api.native.models.deepcall import DeepCallCredentialsView, NewDeepCallCredentials
 from maskline.api.native.models.keys import Key, KeyWithSecret, NewKey, Rotation
 from maskline.api.native.models.numbers import (
     NewNumbersRequest,
@@ -81,6 +82,19 @@ class AsyncSubaccounts(AsyncResource):
         return await self._transport.post(
             build_path("subaccounts", auth_id, "rotate-token"), SubaccountWithToken
         )
+
+
+class AsyncDeepCall(AsyncResource):
+    """What opens the account that the client acts for to clients of the DeepCall dialect."""
+
+    @takes(NewDeepCallCredentials)
+    async def make(self, new: NewDeepCallCredentials) -> DeepCallCredentialsView:
+        """Make what is missing, or draw anew what is to be; a new ssid is shown this once."""
+        return await self._transport.post("/deepcall-credentials", DeepCallCredentialsView, body=new)
+
+    async def withdraw(self) -> None:
+        """Forget user id, token and every ssid."""
+        await self._transport.delete("/deepcall-credentials")
 
 
 class AsyncKeys(AsyncResource):

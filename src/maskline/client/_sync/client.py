@@ -11,6 +11,7 @@ import httpx
 from maskline.client._sync.calling import Calls, Recordings, Sessions, Usage
 from maskline.client._sync.operating import (
     Accounts,
+    DeepCall,
     Keys,
     Numbers,
     Pools,
@@ -103,6 +104,11 @@ class Client:
     def subaccounts(self) -> Subaccounts:
         """Parts of an account with credentials of their own."""
         return Subaccounts(self._transport)
+
+    @cached_property
+    def deepcall(self) -> DeepCall:
+        """Credentials for clients of the DeepCall dialect."""
+        return DeepCall(self._transport)
 
     @cached_property
     def keys(self) -> Keys:

@@ -12,6 +12,7 @@ from maskline.api.native.models.accounts import (
     SubaccountWithToken,
 )
 from maskline.api.native.models.common import ListOf, ListQuery
+from maskline.api.native.models.deepcall import DeepCallCredentialsView, NewDeepCallCredentials
 from maskline.api.native.models.keys import Key, KeyWithSecret, NewKey, Rotation
 from maskline.api.native.models.numbers import (
     NewNumbersRequest,
@@ -80,6 +81,19 @@ class Subaccounts(Resource):
     def rotate_token(self, auth_id: str) -> SubaccountWithToken:
         """Give a sub-account another token, which is shown this once."""
         return self._transport.post(build_path("subaccounts", auth_id, "rotate-token"), SubaccountWithToken)
+
+
+class DeepCall(Resource):
+    """What opens the account that the client acts for to clients of the DeepCall dialect."""
+
+    @takes(NewDeepCallCredentials)
+    def make(self, new: NewDeepCallCredentials) -> DeepCallCredentialsView:
+        """Make what is missing, or draw anew what is to be; a new ssid is shown this once."""
+        return self._transport.post("/deepcall-credentials", DeepCallCredentialsView, body=new)
+
+    def withdraw(self) -> None:
+        """Forget user id, token and every ssid."""
+        self._transport.delete("/deepcall-credentials")
 
 
 class Keys(Resource):
