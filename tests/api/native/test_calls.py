@@ -136,8 +136,8 @@ def test_calls_are_filtered_and_paged(tenant: Tenant) -> None:
             midway = ask(tenant, "GET", f"/calls/{ids[-1]}").body["started_at"]
     refused = _refuse(tenant)
     assert _ids(tenant) == [refused, *reversed(ids)]
-    assert _ids(tenant, f"session={session['id']}") == ids[::-1]
-    assert _ids(tenant, f"session={other['id']}") == []
+    assert _ids(tenant, f"session_id={session['id']}") == ids[::-1]
+    assert _ids(tenant, f"session_id={other['id']}") == []
     assert _ids(tenant, "result=success") == ids[::-1]
     assert _ids(tenant, f"started_after={midway}") == [refused, ids[2]]
     assert _ids(tenant, f"started_before={midway}") == [ids[0]]

@@ -41,8 +41,8 @@ def test_recordings_are_filtered_and_paged(shelf: Shelf) -> None:
     listed = ask(tenant, "GET", "/recordings").body["data"]
     assert [it["id"] for it in listed] == newest_first
     for query, expected in (
-        (f"session={listed[1]['session_id']}", newest_first[1:2]),
-        (f"call={listed[0]['call_id']}", newest_first[:1]),
+        (f"session_id={listed[1]['session_id']}", newest_first[1:2]),
+        (f"call_id={listed[0]['call_id']}", newest_first[:1]),
         (f"completed_after={listed[1]['completed_at']}", newest_first[:1]),
         (f"completed_before={listed[1]['completed_at']}", newest_first[2:]),
     ):

@@ -40,14 +40,14 @@ FULL: dict[str, object] = {
     "dial_prefix": "77",
     "sends_user_phone": True,
     "dialled_from": "to",
-    "is_trusted_for_identity": False,
+    "trusted_for_identity": False,
     "sends_asserted": True,
     "from_host": "us.example",
     "username": "us",
     "password": PASSWORD,
     "realm": "theirs",
     "registration": {"registrar": {"host": "reg.example"}, "expires_s": 300},
-    "has_health_check": False,
+    "health_check": False,
     "max_calls": 3,
 }
 
@@ -63,7 +63,7 @@ def test_a_trunk_is_added_with_everything(service: Service) -> None:
         {"host": "2001:db8::1", "port": 5070, "transport": "udp", "priority": 10, "weight": 10},
     ]
     assert body["accept"] == ["192.0.2.0/24", "2001:db8::1/128"]
-    assert body["has_password"] is True
+    assert body["password_set"] is True
     told = set(FULL) - {"targets", "accept", "password", "registration"}
     assert {name: body[name] for name in told} == {name: FULL[name] for name in told}
     assert body["registration"]["registrar"]["host"] == "reg.example"
@@ -96,7 +96,7 @@ def test_a_trunk_is_changed(service: Service) -> None:
     changed = operator.ask("PATCH", path, {"max_calls": None, "caller_format": None, "dial_prefix": ""}).body
     assert changed == {**before, "max_calls": None, "caller_format": None, "dial_prefix": ""}
     plain = operator.ask("PATCH", path, {"registration": None, "username": None, "password": None}).body
-    assert (plain["registration"], plain["username"], plain["has_password"]) == (None, None, False)
+    assert (plain["registration"], plain["username"], plain["password_set"]) == (None, None, False)
     for wanted, pointer in (
         ({"username": "us"}, "/password"),
         ({"registration": {}}, "/registration"),

@@ -36,7 +36,7 @@ class CallsAPI:
         key = read_cursor(_LIST, query.after, int, str)
         wanted = CallListFilter(
             account_id=asked.account.id,
-            session_id=query.session,
+            session_id=query.session_id,
             result=query.result,
             is_live=is_live,
             started_at=open_span(query.started_after, query.started_before),

@@ -53,8 +53,8 @@ class RecordingsAPI:
         key = read_cursor(_LIST, query.after, int, str)
         wanted = RecordingListFilter(
             account_id=asked.account.id,
-            session_id=query.session,
-            call_id=query.call,
+            session_id=query.session_id,
+            call_id=query.call_id,
             completed_at=open_span(query.completed_after, query.completed_before),
             before=None if key is None else PageKey(*key),  # type: ignore[arg-type]  # checked by `read_cursor`
             limit=query.limit,

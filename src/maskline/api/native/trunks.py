@@ -47,11 +47,11 @@ _PLAIN: Final = frozenset(
         "dial_prefix",
         "sends_user_phone",
         "dialled_from",
-        "is_trusted_for_identity",
         "sends_asserted",
-        "has_health_check",
     }
 )
+_FLAGS: Final = {"trusted_for_identity": "is_trusted_for_identity", "health_check": "has_health_check"}
+"""Settings that the interface names without the prefix of ours."""
 
 
 class TrunksAPI:
@@ -111,6 +111,9 @@ def change_settings(settings: TrunkSettings, wanted: TrunkChanges) -> TrunkSetti
         for name in given & (_PLAIN | _OPTIONAL)
         if name in _OPTIONAL or getattr(wanted, name) is not None
     }
+    for name, own_name in _FLAGS.items():
+        if getattr(wanted, name) is not None:
+            changes[own_name] = getattr(wanted, name)
     for name in given & {"media_networks", "codecs", "accept"}:
         value = getattr(wanted, name)
         if value is not None:
@@ -189,14 +192,14 @@ def _render(trunk: Trunk) -> TrunkView:
         dial_prefix=trunk.dial_prefix,
         sends_user_phone=trunk.sends_user_phone,
         dialled_from=trunk.dialled_from,
-        is_trusted_for_identity=trunk.is_trusted_for_identity,
+        trusted_for_identity=trunk.is_trusted_for_identity,
         sends_asserted=trunk.sends_asserted,
         from_host=trunk.from_host,
         username=trunk.username,
-        has_password=trunk.password is not None,
+        password_set=trunk.password is not None,
         realm=trunk.realm,
         registration=None if registration is None else _render_registration(registration),
-        has_health_check=trunk.has_health_check,
+        health_check=trunk.has_health_check,
         max_calls=trunk.max_calls,
         created_at=instant(trunk.created_at),
     )

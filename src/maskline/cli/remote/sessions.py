@@ -54,4 +54,4 @@ def end_session(client: "Client", account: str, session: str, now: int) -> "Sess
 
 def list_calls(client: "Client", account: str, session: str, limit: int, now: int) -> "tuple[Call, ...]":
     """A session's finished calls, newest first."""
-    return tuple(islice(act_for(client, account).calls.list(session=session), limit))
+    return tuple(islice(act_for(client, account).calls.list(session_id=session), limit))

@@ -72,7 +72,7 @@ def _members(settings: TrunkSettings) -> dict[str, Any]:
         "dial_prefix": settings.dial_prefix,
         "sends_user_phone": settings.sends_user_phone,
         "dialled_from": settings.dialled_from,
-        "is_trusted_for_identity": settings.is_trusted_for_identity,
+        "trusted_for_identity": settings.is_trusted_for_identity,
         "sends_asserted": settings.sends_asserted,
         "from_host": settings.from_host,
         "username": settings.username,
@@ -83,7 +83,7 @@ def _members(settings: TrunkSettings) -> dict[str, Any]:
             registrar=None if registration.registrar is None else _target(registration.registrar),
             expires_s=registration.expires_s,
         ),
-        "has_health_check": settings.has_health_check,
+        "health_check": settings.has_health_check,
         "max_calls": settings.max_calls,
     }
     return members if settings.password == _UNTOLD else {**members, "password": settings.password}
@@ -111,7 +111,7 @@ def _trunk(view: "TrunkView") -> Trunk:
         media_networks=tuple(view.media_networks),
         country=view.country,
         codecs=tuple(view.codecs),
-        is_trusted_for_identity=view.is_trusted_for_identity,
+        is_trusted_for_identity=view.trusted_for_identity,
         dialled_from=view.dialled_from,
         sends_asserted=view.sends_asserted,
         number_format=view.number_format,
@@ -120,7 +120,7 @@ def _trunk(view: "TrunkView") -> Trunk:
         sends_user_phone=view.sends_user_phone,
         from_host=view.from_host,
         username=view.username,
-        password=_UNTOLD if view.has_password else None,
+        password=_UNTOLD if view.password_set else None,
         realm=view.realm,
         registration=None
         if registration is None
@@ -128,7 +128,7 @@ def _trunk(view: "TrunkView") -> Trunk:
             registrar=None if registration.registrar is None else _known_target(registration.registrar),
             expires_s=registration.expires_s,
         ),
-        has_health_check=view.has_health_check,
+        has_health_check=view.health_check,
         max_calls=view.max_calls,
         created_at=from_datetime(view.created_at),
     )

@@ -76,7 +76,7 @@ class CallQuery(ListQuery):
     status: Annotated[CallStatus, Field(description="Live calls, or those that are over.")] = (
         CallStatus.FINISHED
     )
-    session: Annotated[str | None, Field(max_length=ID_LENGTH_MAX, pattern=r"^[!-~]+$")] = None
+    session_id: Annotated[str | None, Field(max_length=ID_LENGTH_MAX, pattern=r"^[!-~]+$")] = None
     result: Annotated[Result | None, Field(description="Not of live calls.")] = None
     started_after: Instant | None = None
     started_before: Instant | None = None

@@ -37,8 +37,8 @@ class RecordingView(Resource):
 class RecordingQuery(ListQuery):
     """What may be asked of GET recordings."""
 
-    session: Annotated[str | None, Field(max_length=ID_LENGTH_MAX, pattern=_ID)] = None
-    call: Annotated[str | None, Field(max_length=ID_LENGTH_MAX, pattern=_ID)] = None
+    session_id: Annotated[str | None, Field(max_length=ID_LENGTH_MAX, pattern=_ID)] = None
+    call_id: Annotated[str | None, Field(max_length=ID_LENGTH_MAX, pattern=_ID)] = None
     completed_after: Instant | None = None
     completed_before: Instant | None = None
 

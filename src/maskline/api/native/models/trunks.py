@@ -87,14 +87,14 @@ class TrunkChanges(Request):
     dial_prefix: Prefix | None = None
     sends_user_phone: bool | None = None
     dialled_from: Dialled | None = None
-    is_trusted_for_identity: bool | None = None
+    trusted_for_identity: bool | None = None
     sends_asserted: bool | None = None
     from_host: Host | None = None
     username: Text | None = None
     password: Annotated[SecretText | None, Field(description="Only ever written.")] = None
     realm: Text | None = None
     registration: Annotated[RegistrationModel | None, Field(description="Null: it does not register.")] = None
-    has_health_check: bool | None = None
+    health_check: bool | None = None
     max_calls: CallCount | None = None
 
     @model_validator(mode="after")
@@ -143,13 +143,13 @@ class TrunkView(Resource):
     dial_prefix: str
     sends_user_phone: bool
     dialled_from: DialledFrom
-    is_trusted_for_identity: bool
+    trusted_for_identity: bool
     sends_asserted: bool
     from_host: str | None
     username: str | None
-    has_password: bool
+    password_set: bool
     realm: str | None
     registration: RegistrationView | None
-    has_health_check: bool
+    health_check: bool
     max_calls: int | None
     created_at: Instant
