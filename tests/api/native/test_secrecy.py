@@ -65,6 +65,7 @@ def _secrets(tenant: Tenant) -> list[str]:
         make(operator, "/accounts", account, "auth_token"),
         make(operator, f"/accounts/{tenant.auth_id}/rotate-token", None, "auth_token"),
         make(owner, "/subaccounts", {"name": "n"}, "auth_token"),
+        make(owner, "/deepcall-credentials", None, "ssid"),
         make(owner, "/webhooks", {"url": "https://hooks.example.com/x"}, "secret"),
         PASSWORD,
     ]
