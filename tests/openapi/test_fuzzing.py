@@ -69,6 +69,6 @@ def test_a_wrong_ssid_opens_nothing(service: Service) -> None:
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("name", COUNTS)
 def test_answers_are_what_the_document_says_many_times(service: Service, name: str) -> None:
-    """Twenty thousand requests in all, with ordinary runs'."""
+    """More than twenty thousand requests, of all three."""
     for part in range(LONG_FACTOR):
         ask(service, name, COUNTS[name] * 12 // LONG_FACTOR, seeded=100 + part)
