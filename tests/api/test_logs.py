@@ -9,7 +9,7 @@ import structlog
 from tests.api.deepcall.conftest import give_credentials
 from tests.api.service import PAIR, Tenant
 
-from maskline.api.deepcall import values
+from maskline.api.deepcall import masking
 from maskline.observability import configure_logging
 
 FIRST, SECOND = "912025557001", "912025557002"
@@ -86,5 +86,5 @@ def test_every_operation_and_refusal_of_deepcall(
     def fail(*_args: object) -> str:
         raise RuntimeError(FIRST)
 
-    monkeypatch.setattr(values, "render_time", fail)
+    monkeypatch.setattr(masking, "render_time", fail)
     assert deepcall.call("Masking/set", **parties).body["code"] == 1009
