@@ -107,6 +107,7 @@ def test_an_empty_number_is_found_by_one_probe_each(world: World) -> None:
         "account_id": world.account.id,
         "subaccount_id": 0,
         "pool_id": 0,
+        "pool_id": 0,
         "country": "",
         "first_ref": "a" * 32,
         "second_ref": "b" * 32,
@@ -126,3 +127,35 @@ def test_an_empty_number_is_found_by_one_probe_each(world: World) -> None:
     assert re.search(
         r"Limit .*\n.*Index (Only )?Scan using uq_binding_party|SEARCH binding .*uq_binding_party", plan
     )
+
+
+def test_number_of_ones_own_is_found_by_an_index(world: World) -> None:
+    """However many bindings other numbers have: PostgreSQL would else read all of them once for each number."""
+    session = world.create()
+    rules = bindings.Rules(
+        is_open=False, answers_strangers=False, is_cooloff_for_all=False, is_strict=False, is_alone=True
+    )
+    params = {
+        "account_id": world.account.id,
+        "subaccount_id": 0,
+        "pool_id": 0,
+        "country": "",
+        "first_ref": "1" * 32,
+        "second_ref": "2" * 32,
+        "after_id": 0,
+        "count_max": 8,
+        "now": NOW,
+    }
+
+    def plan(tx: Tx) -> str:
+        for index in range(2_000):  # nearly all of them on one number
+            assert _insert(
+                tx, session.id, party_ref=f"{index:032x}", virtual_number_id=2 if index < 20 else 1
+            )
+        if tx.database is Database.POSTGRESQL:
+            tx._raw.execute("ANALYZE binding")
+        return plan_of(tx, bindings._candidates(rules, has_history=False), params)
+
+    found = world.store.run(plan)
+    assert [line for line in scans(world.store.database, found) if "binding" in line] == []
+    assert "uq_binding_party" in found
