@@ -107,7 +107,6 @@ def test_an_empty_number_is_found_by_one_probe_each(world: World) -> None:
         "account_id": world.account.id,
         "subaccount_id": 0,
         "pool_id": 0,
-        "pool_id": 0,
         "country": "",
         "first_ref": "a" * 32,
         "second_ref": "b" * 32,
