@@ -63,12 +63,13 @@ def fits(template: str, path: str) -> bool:
 
 @pytest.mark.parametrize("name", DIALECTS)
 def test_document_is_openapi(service: Service, name: str) -> None:
-    """Version 3.1, by its own schema; every operation has a name of its own and says what it answers."""
+    """Version 3.1, by its own schema; every operation has a name of its own, a sentence, and says what it answers."""
     described = document(service, name)
     assert [str(error) for error in OPENAPI_31_VALIDATOR.iter_errors(described)] == []
     operations = [it for item in described["paths"].values() for it in item.values() if isinstance(it, dict)]
     names = [it["operationId"] for it in operations]
     assert len(set(names)) == len(names)
+    assert [it["operationId"] for it in operations if not it.get("summary", "").endswith(".")] == []
     assert all(it["responses"] for it in operations)
 
 

@@ -20,7 +20,7 @@ _METHODS: Final = ("get", "post", "put", "patch", "delete", "head", "options")
 _HEAD: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Maskline</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem;
   color: #222; background: #fff }
 table { border-collapse: collapse; width: 100% }
 td { border-top: 1px solid #ddd; padding: .3rem .8rem .3rem 0; vertical-align: top }

@@ -65,6 +65,13 @@ _SUCCESS: Final[Schema] = {
 }
 
 
+_SUMMARY: Final = {
+    "click_to_call_v1": "Call from first, then to.",
+    "click_to_call_v2": "Call from first, then to, with ring times.",
+    "click_to_call_v3": "Call agent or customer first, then the other.",
+}
+
+
 def describe_clicks(settings: DeepCallSettings) -> dict[str, Schema]:
     """The path items of click to call, for `describe`."""
     first, second = FROM_TO_PATHS
@@ -78,17 +85,20 @@ def describe_clicks(settings: DeepCallSettings) -> dict[str, Schema]:
 def _path_item(
     name: str, own: dict[str, Schema], required: tuple[str, ...], settings: DeepCallSettings
 ) -> Schema:
+    summary = _SUMMARY[name]
     properties = {**_COMMON, **own}
     responses = render_responses(_SUCCESS, settings)
     body = {"type": "object", "properties": properties, "required": list(required)}
     return {
         "post": {
             "operationId": name,
+            "summary": summary,
             "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
             "responses": responses,
         },
         "get": {
             "operationId": f"{name}_by_get",
+            "summary": f"{summary} By GET.",
             "parameters": [
                 {"name": field, "in": "query", "required": field in required, "schema": schema}
                 for field, schema in properties.items()

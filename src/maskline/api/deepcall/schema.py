@@ -93,6 +93,13 @@ _CALL: Final[dict[str, Schema]] = {
 }
 
 
+_SUMMARIES: Final = {
+    "set": "Give two persons a number between them.",
+    "unset": "End masks, or move their end.",
+    "masklist": "Masks, newest first, with their calls.",
+}
+
+
 def describe(settings: DeepCallSettings, others: Mapping[str, Schema] | None = None) -> Schema:
     """The document; `others` are the path items of operations that are described elsewhere."""
     succeeded = {
@@ -136,6 +143,7 @@ def _operation(name: str, success: Schema, settings: DeepCallSettings) -> Schema
     body = {"type": "object", "properties": {**_CREDENTIALS, **properties}, "required": list(required)}
     return {
         "operationId": name,
+        "summary": _SUMMARIES[name],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": body}},
