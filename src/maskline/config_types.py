@@ -109,10 +109,6 @@ def _addresses(value: object) -> object:
     return value
 
 
-def _one_host(value: object) -> object:
-    return str(ipaddress.ip_address(value.strip())) if isinstance(value, str) else value
-
-
 def _hosts(value: object) -> object:
     if isinstance(value, str):
         value = [part for part in value.split(",") if part.strip()]

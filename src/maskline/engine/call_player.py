@@ -24,7 +24,6 @@ BUILT_IN: Final = {
     PromptKind.ANNOUNCEMENT: BuiltIn.NOT_IN_SERVICE,
     PromptKind.RINGBACK: BuiltIn.RINGBACK,
 }
-INFO_TYPES: Final = frozenset({"application/dtmf-relay", "application/dtmf"})
 _KEYS: Final = frozenset("0123456789*#ABCD")
 
 

@@ -37,7 +37,6 @@ class LegState(StrEnum):
     ENDED = "ended"
 
 
-EARLY = frozenset({LegState.RECEIVED, LegState.CALLING, LegState.CANCELLING})
 CONFIRMED = frozenset({LegState.ANSWERED, LegState.UNACKNOWLEDGED, LegState.ESTABLISHED})
 
 
