@@ -3,20 +3,26 @@
 import base64
 import binascii
 import hashlib
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
+from maskline.api.ports import StoreThreads
 from maskline.core.inventory import Account
 from maskline.core.secret import Secret
+from maskline.workflows.accounts import authenticate
 
 T = TypeVar("T")
 
 HEADER_LENGTH_MAX = 512  # an auth id of 20 and a token of at most a few dozen characters, in base64
 MEMORY_S = 1.0  # a withdrawn token works this much longer at most: the time a DELETE has to take effect, too
 MEMORY_ACCOUNTS_MAX = 1_024
+AUTH_ID: Final = re.compile(r"[MS]A[0-9A-Za-z]{18}", re.ASCII)
+"""Only ids of this form are ever issued."""
+_NOBODY: Final = "MA"  # no account has this id: looking it up takes the time of looking up any other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +78,30 @@ class CredentialMemory(Generic[T]):
 
 AccountMemory = CredentialMemory[Account]
 """Accounts whose auth id and token were right."""
+
+
+class BasicAccounts:
+    """Opens accounts by auth id and token, as both dialects with HTTP Basic do."""
+
+    def __init__(self, store: StoreThreads) -> None:
+        self._store = store
+        self._memory = AccountMemory()
+
+    async def open(self, header: str | None) -> Account | None:
+        """The account, or sub-account, whose credentials an Authorization header has.
+
+        Ids that were never issued, which may hold what a database refuses, are looked up as nobody.
+        """
+        credentials = parse_basic(header)
+        if credentials is None:
+            return None
+        account = self._memory.find(credentials)
+        if account is None:
+            user = credentials.user if AUTH_ID.fullmatch(credentials.user) else _NOBODY
+            account = await self._store.read(authenticate, user, credentials.token.reveal())
+            if account is not None:
+                self._memory.remember(credentials, account)
+        return account
 
 
 def _key(credentials: Credentials) -> tuple[str, bytes]:

@@ -1,6 +1,5 @@
 """Who sends a request: the holder of an API key, or of an account's auth id and token."""
 
-import re
 import time
 from collections import OrderedDict
 from dataclasses import replace
@@ -8,7 +7,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from maskline.api.auth import AccountMemory, CredentialMemory, Credentials, parse_basic
+from maskline.api.auth import AUTH_ID, BasicAccounts, CredentialMemory, Credentials
 from maskline.api.native.errors import NativeError
 from maskline.api.ports import StoreThreads
 from maskline.clock import Clock
@@ -16,7 +15,7 @@ from maskline.core.access import ACCOUNT_PERMISSIONS, Caller
 from maskline.core.inventory import Account
 from maskline.core.secret import Secret
 from maskline.tasks import spawn
-from maskline.workflows.accounts import authenticate, load_account_of
+from maskline.workflows.accounts import load_account_of
 from maskline.workflows.api_keys import TOUCH_EVERY_S, OpenedKey, authenticate_key, touch_key
 
 ACCOUNT_HEADER: Final = "Maskline-Account"
@@ -24,8 +23,6 @@ OPERATOR: Final = "operator"
 """The owner of what the operator's keys do."""
 HEADER_LENGTH_MAX: Final = 512
 TOUCHED_KEYS_MAX: Final = 1_024  # remembered as written down already; one forgotten costs one write more
-_AUTH_ID: Final = re.compile(r"[MS]A[0-9A-Za-z]{18}", re.ASCII)
-_NOBODY: Final = "MA"  # no account has this id: looking it up takes the time of looking up any other
 _CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="Maskline", charset="UTF-8", Bearer realm="Maskline"'}
 
 
@@ -35,7 +32,7 @@ class Authenticator:
     def __init__(self, *, store: StoreThreads, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._accounts = AccountMemory()
+        self._accounts = BasicAccounts(store)
         self._keys = CredentialMemory[OpenedKey]()
         self._named = CredentialMemory[Account]()
         self._touched: OrderedDict[str, float] = OrderedDict()
@@ -48,16 +45,9 @@ class Authenticator:
         return await self._acting(caller, request.headers.get(ACCOUNT_HEADER))
 
     async def _by_token(self, header: str | None) -> Caller:
-        credentials = parse_basic(header)
-        if credentials is None:
-            raise NativeError("not-authenticated", headers=_CHALLENGE)
-        account = self._accounts.find(credentials)
+        account = await self._accounts.open(header)
         if account is None:
-            user = credentials.user if _AUTH_ID.fullmatch(credentials.user) else _NOBODY
-            account = await self._store.read(authenticate, user, credentials.token.reveal())
-            if account is None:
-                raise NativeError("not-authenticated", headers=_CHALLENGE)
-            self._accounts.remember(credentials, account)
+            raise NativeError("not-authenticated", headers=_CHALLENGE)
         return Caller(
             account=account, is_operator=False, permissions=ACCOUNT_PERMISSIONS, owner=owner_of(account)
         )
@@ -109,7 +99,7 @@ class Authenticator:
         """The account that a header names; it is asked for with each request of those who act for others."""
         known = Credentials(user=auth_id, token=Secret(""))
         account = self._named.find(known)
-        if account is None and _AUTH_ID.fullmatch(auth_id):
+        if account is None and AUTH_ID.fullmatch(auth_id):
             account = await self._store.read(load_account_of, auth_id)
             if account is not None:
                 self._named.remember(known, account)

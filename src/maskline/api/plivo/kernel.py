@@ -14,7 +14,7 @@ import structlog
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
-from maskline.api.auth import AccountMemory, parse_basic
+from maskline.api.auth import BasicAccounts
 from maskline.api.body import BodyTooLargeError, BodyTooSlowError
 from maskline.api.ids import IDSource
 from maskline.api.metrics import HTTPMetrics
@@ -25,7 +25,7 @@ from maskline.core.inventory import Account
 from maskline.core.pin import PIN_LIMITS, PinLimits
 from maskline.errors import AppError
 from maskline.store.engine import StoreUnavailableError
-from maskline.workflows.accounts import authenticate, load_subaccount
+from maskline.workflows.accounts import load_subaccount
 
 _log = structlog.get_logger(__name__)
 
@@ -33,9 +33,6 @@ DIALECT = "plivo"
 PREFIX = "/v1"  # where the application is mounted; the vendor's first path segment
 RETRY_AFTER_S = 1  # asked of clients when the store's queue is full; it empties within a second
 
-# Only ids of this form are ever issued. Others, which may hold what a database refuses, are looked up as nobody.
-_AUTH_ID = re.compile(r"[MS]A[0-9A-Za-z]{18}", re.ASCII)
-_NOBODY = "MA"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 
 Operation = Callable[[Request], Awaitable[Response]]
@@ -75,7 +72,7 @@ class PlivoAPI:
         self.settings = settings
         self._ids = IDSource(random_bytes)
         self._metrics = metrics
-        self._accounts = AccountMemory()
+        self._accounts = BasicAccounts(store)
 
     def endpoint(self, name: str, operation: Operation) -> Operation:
         """Wrap `operation`: whatever happens in it becomes one counted answer of the dialect."""
@@ -131,16 +128,9 @@ class PlivoAPI:
 
         Unknown account, wrong token and another account's path are answered alike.
         """
-        credentials = parse_basic(request.headers.get("authorization"))
-        if credentials is not None:
-            account = self._accounts.find(credentials)
-            if account is None:
-                user = credentials.user if _AUTH_ID.fullmatch(credentials.user) else _NOBODY
-                account = await self.store.read(authenticate, user, credentials.token.reveal())
-                if account is not None:
-                    self._accounts.remember(credentials, account)
-            if account is not None and request.path_params["auth_id"] == auth_id_of(account):
-                return account
+        account = await self._accounts.open(request.headers.get("authorization"))
+        if account is not None and request.path_params["auth_id"] == auth_id_of(account):
+            return account
         raise errors.PlivoError(
             401,
             errors.NOT_AUTHENTICATED,

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from maskline.api.audio import send_audio
+from maskline.api.auth import AUTH_ID
 from maskline.api.plivo import errors, listing
 from maskline.api.plivo.kernel import PREFIX, PlivoAPI, PlivoRoute
 from maskline.api.plivo.recording_query import parse_query, storage_days
@@ -36,7 +37,6 @@ from maskline.workflows import recordings as work
 _FORMATS: Final = frozenset(format_.value for format_ in RecordFormat)
 _EXPIRES: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
 _SIGNATURE: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_AUTH_ID: Final = re.compile(r"[MS]A[0-9A-Za-z]{18}", re.ASCII)
 
 
 class RecordingAPI:
@@ -174,7 +174,7 @@ def _parse_link(request: Request, stem: str, suffix: str) -> RecordingLink | Non
     auth_id: str = request.path_params["auth_id"]
     expires = request.query_params.get("expires", "")
     signature = request.query_params.get("signature", "")
-    if id_ is None or suffix not in _FORMATS or not _AUTH_ID.fullmatch(auth_id):
+    if id_ is None or suffix not in _FORMATS or not AUTH_ID.fullmatch(auth_id):
         return None
     if not _EXPIRES.fullmatch(expires) or not _SIGNATURE.fullmatch(signature):
         return None
