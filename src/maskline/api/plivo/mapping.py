@@ -32,10 +32,7 @@ def build_new_session(
 
     Raises PlivoError 400 for a party that is no number or is the other party.
     """
-    first = _parse_party("first_party", request.first_party, account)
-    second = _parse_party("second_party", request.second_party, account)
-    if first is not None and first == second:
-        raise errors.not_a_phone_number("second_party")
+    first, second = _parse_parties(request, account)
     return NewMaskingSession(
         first=first,
         second=second,
@@ -62,10 +59,7 @@ def build_new_session(
 
 def build_changes(request: SessionRequest, account: Account) -> SessionChanges:
     """Translate an update request. Raises PlivoError 400 for a party that is no number or is the other party."""
-    first = _parse_party("first_party", request.first_party, account)
-    second = _parse_party("second_party", request.second_party, account)
-    if first is not None and first == second:
-        raise errors.not_a_phone_number("second_party")
+    first, second = _parse_parties(request, account)
     return SessionChanges(
         first=first,
         second=second,
@@ -85,6 +79,14 @@ def build_changes(request: SessionRequest, account: Account) -> SessionChanges:
 
 def _method(text: str | None) -> CallbackMethod | None:
     return CallbackMethod(text) if text else None
+
+
+def _parse_parties(request: SessionRequest, account: Account) -> tuple[E164 | None, E164 | None]:
+    first = _parse_party("first_party", request.first_party, account)
+    second = _parse_party("second_party", request.second_party, account)
+    if first is not None and first == second:
+        raise errors.not_a_phone_number("second_party")
+    return first, second
 
 
 def _parse_party(name: str, text: str | None, account: Account) -> E164 | None:
