@@ -18,7 +18,7 @@ def test_an_account_has_one_user_and_a_user_id_one_account(world: World) -> None
     assert insert("12345678", "first")
     assert not insert("12345678", "second")
     assert not insert("87654321", "third")
-    user = world.store.read(rows.load_user, world.account.id)
+    user = world.store.run(rows.lock_user, world.account.id)
     assert user is not None
     assert (user.user_id, user.token.reveal()) == ("12345678", "first")
     assert world.store.read(rows.load_user_by_id, "12345678") == user

@@ -17,7 +17,6 @@ _INSERT_USER: Final = Statement(
     insert_row(deepcall_user, "account_id", "user_id", "token_sealed", "created_at").on_conflict_do_nothing()
 )
 _USER: Final = select(_u.account_id, _u.user_id, _u.token_sealed, _u.old_token_sealed, _u.old_token_until)
-_SELECT_BY_ACCOUNT: Final = Statement(_USER.where(_u.account_id == bindparam("account_id")))
 _LOCK_BY_ACCOUNT: Final = Statement(_USER.where(_u.account_id == bindparam("account_id")).with_for_update())
 _SELECT_BY_USER_ID: Final = Statement(_USER.where(_u.user_id == bindparam("user_id")))
 _UPDATE_TOKEN: Final = Statement(
@@ -67,12 +66,6 @@ def insert_user(tx: Tx, account_id: int, *, user_id: str, token: Secret, now: in
     sealed = tx.keys.seal(token.reveal(), _place(account_id))
     count = tx.run(_INSERT_USER, account_id=account_id, user_id=user_id, token_sealed=sealed, created_at=now)
     return count == 1
-
-
-def load_user(tx: Tx, account_id: int) -> DeepCallUser | None:
-    """Load the user of an account."""
-    row = tx.row(_SELECT_BY_ACCOUNT, account_id=account_id)
-    return None if row is None else _user(tx, row)
 
 
 def lock_user(tx: Tx, account_id: int) -> DeepCallUser | None:
